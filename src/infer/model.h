@@ -1,0 +1,85 @@
+// A model that is loaded and ready: graph, manifest, session. Frames in, detections out, in the calling
+// thread. The engine (infer/engine.h) puts queues and threads around it.
+//
+// Threads: om_model_run() may be called from several threads at once, each with its own om_model_run
+// context (the tensors); the rest is constant after load.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "infer/manifest.h"
+#include "scene/detection.h"
+
+struct om_frame;
+struct om_model;
+struct om_model_ctx;
+struct om_region;
+
+enum { OM_EMBEDDING_MAX = 4096, OM_TOPK_MAX = 16 };
+
+struct om_model_opts {
+    int threads;               // intra-op threads of one run; 0 = one
+    const char *providers;     // "cpu", "cuda,cpu", "tensorrt,cuda,cpu", "openvino,cpu": first that works
+    const char *library;       // path of the ONNX Runtime library; NULL = built-in place
+};
+
+struct om_detect_opts {
+    float score_min;   // 0.25
+    float nms_iou;     // 0.45
+    bool all_classes;  // every class of a box above score_min, not only the best
+    int objects_max;   // 300
+};
+#define OM_DETECT_OPTS_DEFAULT ((struct om_detect_opts){0.25f, 0.45f, false, 300})
+
+struct om_model_timing {
+    int64_t pre_us, infer_us, post_us;
+};
+
+struct om_topk {
+    int class_id;
+    float score;
+};
+
+// What came out for one picture; which part holds depends on the model's kind.
+struct om_result {
+    struct om_detections detections;
+    int topk_count;
+    struct om_topk topk[OM_TOPK_MAX];
+    int embedding_count;
+    float embedding[OM_EMBEDDING_MAX];  // unit length
+    struct om_model_timing timing;
+};
+
+// Loads `path` (.onnx; its manifest `manifest` or, if NULL, the .yaml/.json beside it or what the graph
+// says). External data only from inside the graph's own folder. NULL with the reason: not ONNX, family not
+// recognised, shapes that contradict the manifest, operator missing.
+OM_MUST_USE struct om_model *om_model_load(const char *path, const struct om_manifest *manifest,
+                                           const struct om_model_opts *opts, struct om_error *err);
+void om_model_destroy(struct om_model *model);  // accepts NULL; no run may be under way
+OM_DEFINE_AUTO(om_model);
+
+const struct om_manifest *om_model_manifest(const struct om_model *model);
+const char *om_model_provider(const struct om_model *model);  // the one in use, "cpu"
+// Most pictures one run may take: 1 for fixed graphs.
+int om_model_batch_max(const struct om_model *model);
+
+// The tensors of one run of up to `batch` pictures. NULL when memory is out.
+OM_MUST_USE struct om_model_ctx *om_model_ctx_create(struct om_model *model, int batch,
+                                                     struct om_error *err);
+void om_model_ctx_destroy(struct om_model_ctx *ctx);  // accepts NULL
+OM_DEFINE_AUTO(om_model_ctx);
+
+// One run over `count` pictures (<= the ctx's batch). crops[i] (NULL = whole pictures) is the part of the
+// stored picture to look at. results[i] is filled; boxes in pixels of the upright picture.
+OM_MUST_USE enum om_status om_model_run(struct om_model_ctx *ctx,
+                                        const struct om_frame *const *frames,
+                                        const struct om_region *crops, int count,
+                                        const struct om_detect_opts *opts,
+                                        struct om_result *results, struct om_error *err);
+// Only the network, on the ctx's own input as it is: for the bench's bare loop.
+OM_MUST_USE enum om_status om_model_run_bare(struct om_model_ctx *ctx, int count,
+                                             struct om_error *err);

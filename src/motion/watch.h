@@ -1,0 +1,45 @@
+// Motion watch: decides whether a frame is worth the detector's time, and where to look.
+//
+// It keeps a slow running mean and spread of each pixel of a small grey picture; pixels that leave it form
+// regions. Light changes (most of the picture at once) are learned fast and are no motion. It knows
+// nothing of cameras, queues or clocks: time is what the pictures say.
+//
+// Threads: a watch belongs to one thread at a time.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "scene/region.h"
+
+struct om_opt_group;
+struct om_thumb;
+struct om_watch;
+
+struct om_watch_opts {
+    double changed_min;  // share of pixels that must change to open it, [0, 1]
+    int tolerance;       // luma levels a pixel may drift without counting, [1, 255]
+    int64_t hold_us;     // how long to stay open after the last motion
+    int64_t learn_us;    // time constant of the background
+};
+
+extern const struct om_opt_group om_watch_opt_group;
+
+struct om_watch_result {
+    bool is_open;             // the frame should go on to the detector
+    bool has_motion;          // this very picture moved
+    double changed;           // share of pixels that left the background
+    struct om_regions regions;  // moving places in thumb pixels, largest first
+};
+
+// Aborts never; memory is bounded by OM_THUMB_PIXELS_MAX. `opts` is copied.
+OM_MUST_USE struct om_watch *om_watch_create(const struct om_watch_opts *opts);
+void om_watch_destroy(struct om_watch *watch);  // accepts NULL
+OM_DEFINE_AUTO(om_watch);
+
+// Learns from `thumb`; the first one opens the watch. A thumb of another size starts over. pts_us must
+// not go backwards (if it does, the watch starts over).
+void om_watch_update(struct om_watch *watch, const struct om_thumb *thumb,
+                     struct om_watch_result *ret);

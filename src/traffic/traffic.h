@@ -1,0 +1,66 @@
+// Traffic: tracks to measures. Which zones a track is in and for how long, which lines it crosses in which
+// direction, and the counts by line, direction and label.
+//
+// The foot point decides. Hysteresis: a line is crossed when the foot point was clearly on one side and
+// then is clearly on the other (by a share of the object's size), on a path that meets the segment; a
+// zone is entered or left only after the foot point stayed on the new side for a moment. A track that
+// trembles on the edge counts once.
+//
+// Threads: belongs to one thread at a time; counts may be read from any thread. Bounded.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "scene/zone.h"
+
+struct om_labels;
+struct om_traffic;
+struct om_tracks;
+
+enum om_measure_kind { OM_ZONE_ENTERED, OM_ZONE_LEFT, OM_LINE_CROSSED };
+
+// left_to_right: from the left hand side of a->b (in the picture, y down) to its right hand side.
+enum om_direction { OM_DIRECTION_NONE, OM_LEFT_TO_RIGHT, OM_RIGHT_TO_LEFT };
+
+struct om_measure {
+    enum om_measure_kind kind;
+    char shape[OM_ID_SIZE];  // name of the zone or line
+    uint64_t track_id;
+    int16_t class_id;
+    enum om_direction direction;  // lines
+    int64_t dwell_us;             // zone left: how long it was inside
+    int64_t pts_us;               // when it happened (interpolated between two frames)
+};
+
+enum { OM_MEASURES_MAX = 128 };  // of one frame; more are counted, not told (om_traffic_dropped())
+
+struct om_measures {
+    int count;
+    struct om_measure items[OM_MEASURES_MAX];
+};
+
+OM_MUST_USE struct om_traffic *om_traffic_create(void);
+void om_traffic_destroy(struct om_traffic *traffic);  // accepts NULL
+OM_DEFINE_AUTO(om_traffic);
+
+// New shapes; counts of lines and zones whose name and geometry stay are kept.
+void om_traffic_set_shapes(struct om_traffic *traffic, const struct om_shapes *shapes);
+// One frame of a `width` x `height` upright picture; `tracks` as om_tracker_update() gave them (ended ones
+// leave their zones). `labels` names the classes for the filters and the counts.
+void om_traffic_update(struct om_traffic *traffic, const struct om_tracks *tracks, int width,
+                       int height, const struct om_labels *labels, struct om_measures *ret);
+
+struct om_count {
+    char shape[OM_ID_SIZE];
+    bool is_line;
+    char label[64];
+    uint64_t left_to_right, right_to_left;  // lines
+    uint64_t entered, left;                 // zones
+    int inside;                             // zones, now
+    double dwell_mean_s;                    // zones, of those that left
+};
+// Copies up to `n` counts (one per shape and label seen), returns how many there are. Any thread.
+int om_traffic_counts(struct om_traffic *traffic, struct om_count *out, int n);
