@@ -6,13 +6,12 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 ARGS ?=
-FUZZ_RUNS ?= 1000000
-FUZZ_SECONDS ?=
-
-export FUZZ_RUNS FUZZ_SECONDS
+# Per fuzz target: so many inputs, or so many seconds.
+export FUZZ_RUNS ?= 1000000
+export FUZZ_SECONDS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: run test build bench lint fuzz install clean asan tsan coverage docs web help
+.PHONY: run test build bench lint format fuzz install clean asan tsan coverage docs web help
 
 help: ## this list
 	@echo 'make run ARGS="rtsp://..."   build and start the server'
@@ -36,15 +35,19 @@ lint: build ## what CI checks in the text of the tree
 	@tools/setup.sh lint
 	@tools/lint.sh $(BUILD)
 
+format: ## clang-format over src, bench and fuzz
+	@tools/setup.sh lint
+	@git ls-files -co --exclude-standard -- 'src/*.[ch]' 'bench/*.[ch]' 'fuzz/*.[ch]' | xargs -r clang-format -i
+
 asan: ## unit tests under AddressSanitizer and UBSan, in build-asan
 	@tools/setup.sh build
 	@tools/build.sh build-asan -Db_sanitize=address,undefined -Db_lundef=false
-	@meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 4
+	@tools/test.py build-asan --unit
 
 tsan: ## unit tests under ThreadSanitizer, in build-tsan
 	@tools/setup.sh build
-	@tools/build.sh build-tsan -Db_sanitize=thread -Db_lundef=false -Db_pie=true
-	@meson test -C build-tsan --no-rebuild --print-errorlogs --timeout-multiplier 4
+	@tools/build.sh build-tsan -Db_sanitize=thread -Db_lundef=false
+	@tools/test.py build-tsan --unit
 
 coverage: ## line coverage of src/ by the unit tests and stories
 	@tools/setup.sh build test
@@ -57,18 +60,20 @@ fuzz: ## every fuzz target, FUZZ_RUNS inputs or FUZZ_SECONDS each
 	@tools/fuzz.sh
 
 docs: build ## the generated pages of docs/: options and metrics
-	@tools/docs.sh $(BUILD)
+	@$(BUILD)/omma docs options >docs/options.md.new && mv docs/options.md.new docs/options.md
+	@$(BUILD)/omma docs metrics >docs/metrics.md.new && mv docs/metrics.md.new docs/metrics.md
 
-WEB_FILES := $(if $(wildcard web/package.json),$(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*'))
-ifneq ($(WEB_FILES),)
-build asan tsan coverage fuzz: web/dist/.built
-web: web/dist/.built ## the page (web/dist), embedded in the binary
-else
-web: ## the page (web/dist), embedded in the binary
-endif
-web/dist/.built: $(WEB_FILES)
+# The page is part of the program; it is built first where there is one.
+ifneq ($(wildcard web/package.json),)
+WEB_FILES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*')
+WEB := web/dist/.built
+build asan tsan coverage fuzz: $(WEB)
+$(WEB): $(WEB_FILES)
 	@tools/setup.sh web
 	@cd web && npm ci --no-audit --no-fund && npm run build && touch dist/.built
+endif
+
+web: $(WEB) ## the page (web/dist), embedded in the program
 
 install: build ## to DESTDIR and PREFIX (/usr/local)
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)

@@ -63,12 +63,10 @@ sha256_is() { [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$2" ]; }
 # ---- Debian packages ---------------------------------------------------------------------------
 
 missing_packages() {
-    local package
-    for package in "$@"; do
-        # shellcheck disable=SC2016  # the dollar is dpkg-query's
-        [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-            printf '%s\n' "$package"
-    done
+    # shellcheck disable=SC2016  # the dollars are dpkg-query's
+    dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+        sed -n 's/^installed //p' | sort -u >"$tmp/installed"
+    printf '%s\n' "$@" | sort -u | comm -23 - "$tmp/installed"
 }
 
 as_root() {
@@ -131,7 +129,7 @@ verified() { # FILE SHA256
 }
 
 fetch_ort_library() {
-    [ -e "$deps/onnxruntime/lib/libonnxruntime.so.$ort_version" ] && return 0
+    [ "$(cat "$deps/onnxruntime/VERSION" 2>/dev/null)" = "$ort_version" ] && return 0
     [ -n "$ort_platform" ] || die "no pinned ONNX Runtime for $(uname -m): x86_64 and aarch64 only"
     say "fetching ONNX Runtime $ort_version (PyPI)"
     pip_download --only-binary=:all: --implementation cp --python-version 3.11 --abi cp311 \
@@ -145,8 +143,8 @@ fetch_ort_library() {
     cp "$tmp/ort/x/onnxruntime/LICENSE" "$tmp/ort/x/onnxruntime/ThirdPartyNotices.txt" \
         "$deps/onnxruntime/"
     install -m 755 "$tmp/ort/x/onnxruntime/capi/libonnxruntime.so.$ort_version" \
-        "$deps/onnxruntime/lib/"
-    ln -sf "libonnxruntime.so.$ort_version" "$deps/onnxruntime/lib/libonnxruntime.so.1"
+        "$deps/onnxruntime/lib/libonnxruntime.so.1"
+    echo "$ort_version" >"$deps/onnxruntime/VERSION"
 }
 
 # The header is the same text wherever it comes from; the Go module has it with DOS line ends.
@@ -197,7 +195,7 @@ fetch_ort_header() {
 }
 
 fetch_llhttp() {
-    [ -f "$deps/llhttp/llhttp.c" ] && return 0
+    [ "$(cat "$deps/llhttp/VERSION" 2>/dev/null)" = "$llhttp_version" ] && return 0
     say "fetching llhttp $llhttp_version (PyPI)"
     pip_download --no-binary=llhttp --dest "$tmp/llhttp" "llhttp==$llhttp_version" ||
         die "PyPI did not give llhttp $llhttp_version; is this machine online?"
@@ -206,8 +204,8 @@ fetch_llhttp() {
     tar -xzf "$sdist" -C "$tmp/llhttp"
     mkdir -p "$deps/llhttp"
     local from=$tmp/llhttp/llhttp-$llhttp_version
-    cp "$from/LICENSE" "$from/lib/llhttp.h" "$from/lib/api.c" "$from/lib/http.c" "$deps/llhttp/"
-    cp "$from/lib/llhttp.c" "$deps/llhttp/" # the last: it says that all are there
+    cp "$from/LICENSE" "$from"/lib/*.[ch] "$deps/llhttp/"
+    echo "$llhttp_version" >"$deps/llhttp/VERSION"
 }
 
 # ---- groups ------------------------------------------------------------------------------------
