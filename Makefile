@@ -77,6 +77,7 @@ web: $(WEB) ## the page (web/dist), embedded in the program
 
 install: build ## to DESTDIR and PREFIX (/usr/local)
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@ninja --quiet -C $(BUILD)
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
 clean: ## remove what was built (deps/ stays)
