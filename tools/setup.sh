@@ -233,6 +233,14 @@ setup_test() {
     cp "$wanted" "$stamp"
 }
 
+setup_fuzz() {
+    install_packages "${fuzz_packages[@]}"
+    # The sanitizers' and libFuzzer's own code comes in a package named after clang's version.
+    local version
+    version=$(clang -dumpversion)
+    install_packages "libclang-rt-${version%%.*}-dev"
+}
+
 setup_web() {
     # Any node from 18 on will do; Debian's comes only where there is none.
     command -v node >/dev/null || web_packages+=(nodejs)
@@ -245,7 +253,7 @@ setup_group() {
         build) setup_build ;;
         test) setup_test ;;
         lint) install_packages "${lint_packages[@]}" ;;
-        fuzz) install_packages "${fuzz_packages[@]}" ;;
+        fuzz) setup_fuzz ;;
         web) setup_web ;;
         *) die "unknown group '$1': build, test, lint, fuzz or web" ;;
     esac
