@@ -16,8 +16,6 @@
 #include "base/error.h"
 
 struct om_conf;
-struct om_conf_camera;
-struct om_engine;
 struct om_frame;
 struct om_journal;
 struct om_pipeline;
@@ -55,29 +53,36 @@ struct om_camera_status {
     char codecs[64];      // RFC 6381 when is_fmp4
 };
 
-// Borrows everything until destroy. `engine` may be NULL: motion only.
-OM_MUST_USE struct om_pipeline *om_pipeline_create(struct om_workers *workers,
-                                                   struct om_engine *engine,
-                                                   struct om_journal *journal,
-                                                   struct om_error *err);
+struct om_pipeline_opts {
+    struct om_workers *workers;
+    struct om_journal *journal;
+    struct om_engines *engines;  // pipeline/models.h
+    int connects_per_s;          // most connection attempts a second over all cameras
+};
+
+// Borrows all three until destroy.
+OM_MUST_USE struct om_pipeline *om_pipeline_create(const struct om_pipeline_opts *opts);
 // Stops every camera, waits. Accepts NULL.
 void om_pipeline_destroy(struct om_pipeline *pipeline);
 
 // Makes the running cameras equal `conf`'s: starts, stops and changes only what differs; zones and lines
-// change without touching the stream.
-void om_pipeline_apply(struct om_pipeline *pipeline, const struct om_conf *conf);
+// change without touching the stream. Models are loaded first: when one cannot be, nothing changes and
+// *err says why. Blocks (model load, camera stop): not from an event loop.
+OM_MUST_USE bool om_pipeline_apply(struct om_pipeline *pipeline, const struct om_conf *conf,
+                                   struct om_error *err);
 
 int om_pipeline_camera_count(struct om_pipeline *pipeline);
 // Up to `n` statuses in the order of the configuration; returns how many there are.
 int om_pipeline_statuses(struct om_pipeline *pipeline, struct om_camera_status *out, int n);
 OM_MUST_USE bool om_pipeline_status(struct om_pipeline *pipeline, om_str id,
                                     struct om_camera_status *ret);
-// Called (any thread, may only wake) at every change of a camera's state.
-void om_pipeline_on_state(struct om_pipeline *pipeline, void (*wake)(void *ctx), void *ctx);
+// Called (any thread, may only wake) whenever a camera has a new result for om_pipeline_boxes_json().
+// One listener; NULL takes it off, and it is not called afterwards.
+void om_pipeline_on_boxes(struct om_pipeline *pipeline, void (*wake)(void *ctx), void *ctx);
 
 // The newest picture (or the fallback), a reference the caller owns; NULL when there is none yet.
 struct om_frame *om_pipeline_snapshot(struct om_pipeline *pipeline, om_str id);
-// Appends the counts as a JSON array; OM_NOT_FOUND.
+// Appends {"counts":[{"shape","kind","label",...}]}; OM_NOT_FOUND.
 OM_MUST_USE enum om_status om_pipeline_counts_json(struct om_pipeline *pipeline, om_str id,
                                                    struct om_buf *out);
 
@@ -96,6 +101,9 @@ void om_feed_close(struct om_feed *feed);  // accepts NULL; wake is not called a
 OM_MUST_USE enum om_status om_feed_take(struct om_feed *feed, struct om_packet **ret);
 // The stream's parameters as of the last packet taken (copied; finish it). False when not known yet.
 bool om_feed_info(struct om_feed *feed, struct om_stream_info *ret);
+// Identity of those parameters: changes exactly when om_feed_info() would tell something new. NULL before the
+// first packet.
+const void *om_feed_stream_key(const struct om_feed *feed);
 
 // The newest result of a camera as JSON (one line): {"camera","epoch","pts_us","wall","width","height",
 // "objects":[{"id","label","score","box"}]}; for drawing boxes in step with the picture. `seq` counts

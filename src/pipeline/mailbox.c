@@ -1,0 +1,105 @@
+#include "pipeline/mailbox.h"
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "loop/cancel.h"
+#include "media/packet.h"
+#include "pipeline/feed.h"
+
+enum { ITEMS_MAX = 128, BYTES_MAX = 8 * 1024 * 1024 };
+
+struct om_mailbox {
+    struct om_mutex lock;
+    struct om_cond has_room;
+    // Under `lock`.
+    struct om_mail items[ITEMS_MAX];  // a circle
+    int first, count;
+    size_t bytes;
+    bool needs_key;
+    uint64_t dropped;
+};
+
+struct om_mailbox *om_mailbox_create(void)
+{
+    struct om_mailbox *box = om_new(struct om_mailbox);
+    om_mutex_init(&box->lock);
+    om_cond_init(&box->has_room);
+    return box;
+}
+
+static void mail_drop(struct om_mail *mail)
+{
+    om_packet_unref(&mail->packet);
+    om_stream_ref_unref(&mail->stream);
+}
+
+void om_mailbox_destroy(struct om_mailbox *box)
+{
+    if (!box)
+        return;
+    struct om_mail mail;
+    while (om_mailbox_take(box, &mail))
+        mail_drop(&mail);
+    om_cond_finish(&box->has_room);
+    om_mutex_finish(&box->lock);
+    om_free(box);
+}
+
+// One big packet always fits an empty box: a raw picture may be larger than the usual bound.
+static bool has_room(const struct om_mailbox *box, size_t bytes)
+{
+    return box->count == 0 || (box->count < ITEMS_MAX && box->bytes + bytes <= BYTES_MAX);
+}
+
+void om_mailbox_put(struct om_mailbox *box, struct om_mail mail, enum om_mailbox_policy policy,
+                    struct om_cancel *cancel)
+{
+    size_t bytes = mail.packet ? mail.packet->bytes : 0;
+    om_with_lock(&box->lock);
+    // The end mark always waits: losing it would lose the flush.
+    bool waits = policy == OM_MAILBOX_WAIT || !mail.packet;
+    while (waits && !has_room(box, bytes) && !om_cancel_is_set(cancel))
+        om_cond_wait(&box->has_room, &box->lock);
+
+    if (mail.packet && !waits) {
+        bool is_lost = !has_room(box, bytes) || (box->needs_key && !mail.packet->is_key);
+        box->needs_key = is_lost;
+        if (is_lost)
+            box->dropped++;
+        if (is_lost) {
+            mail_drop(&mail);
+            return;
+        }
+    } else if (!has_room(box, bytes)) {
+        mail_drop(&mail);  // cancelled
+        return;
+    }
+    box->items[(box->first + box->count) % ITEMS_MAX] = mail;
+    box->count++;
+    box->bytes += bytes;
+}
+
+bool om_mailbox_take(struct om_mailbox *box, struct om_mail *ret)
+{
+    om_with_lock(&box->lock);
+    if (box->count == 0)
+        return false;
+    *ret = box->items[box->first];
+    box->first = (box->first + 1) % ITEMS_MAX;
+    box->count--;
+    box->bytes -= ret->packet ? ret->packet->bytes : 0;
+    om_cond_signal(&box->has_room);
+    return true;
+}
+
+void om_mailbox_wake(struct om_mailbox *box)
+{
+    om_with_lock(&box->lock);
+    om_cond_broadcast(&box->has_room);
+}
+
+uint64_t om_mailbox_dropped(struct om_mailbox *box)
+{
+    om_with_lock(&box->lock);
+    return box->dropped;
+}
