@@ -7,7 +7,7 @@
 
 #include "base/attr.h"
 
-#define om_assert(cond) \
+#define om_assert(cond)                                                                            \
     (__builtin_expect(!!(cond), 1) ? (void)0 : om_assert_failed(#cond, __FILE__, __LINE__))
 
 // Writes one line to stderr and aborts.

@@ -11,7 +11,7 @@
 #define OM_UNUSED __attribute__((unused))
 // One clone of a hot kernel for each x86-64 level, chosen once at load time. Other machines compile
 // the plain function. Sanitizers cannot follow the resolver, so they get the plain function too.
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && \
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) &&                        \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define OM_KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else

@@ -1,5 +1,5 @@
-// Bounded byte buffer for building. The maximum is given at init; the first append that does not fit
-// (or finds no memory) sets a sticky failure, later appends do nothing, so callers check once.
+// Bounded byte buffer for building. The maximum is given at init; the first append that does not
+// fit (or finds no memory) sets a sticky failure, later appends do nothing, so callers check once.
 //
 // Not thread-safe; different buffers may be used in parallel.
 
@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 struct om_buf {
-    char *data;     // NUL-terminated when not NULL; the NUL is not counted in len
+    char *data;  // NUL-terminated when not NULL; the NUL is not counted in len
     size_t len;
     size_t cap;
     size_t len_max;
@@ -40,8 +40,8 @@ void om_buf_append_u16be(struct om_buf *buf, uint16_t value);
 void om_buf_append_u32be(struct om_buf *buf, uint32_t value);
 void om_buf_append_u64be(struct om_buf *buf, uint64_t value);
 
-// Makes room for `n` more bytes and returns where they go; NULL sets the failure. After writing up to
-// n bytes there, call om_buf_add_len().
+// Makes room for `n` more bytes and returns where they go; NULL sets the failure. After writing up
+// to n bytes there, call om_buf_add_len().
 OM_MUST_USE char *om_buf_reserve(struct om_buf *buf, size_t n);
 void om_buf_add_len(struct om_buf *buf, size_t n);
 

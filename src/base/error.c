@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "base/assert.h"
+#include "base/str.h"
 
 static const struct {
     const char *name;
@@ -74,14 +75,17 @@ void om_error_prefix(struct om_error *err, const char *format, ...)
 {
     if (!err)
         return;
-    char old[sizeof(err->text)];
+    char prefix[sizeof(err->text) / 2], old[sizeof(err->text)];
     memcpy(old, err->text, sizeof(old));
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(err->text, sizeof(err->text), format, args);
+    vsnprintf(prefix, sizeof(prefix), format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof(err->text))
-        snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", old);
+    size_t n = strlen(prefix);
+    memcpy(err->text, prefix, n);
+    // What does not fit of the old text is cut, as anywhere else.
+    memcpy(err->text + n, ": ", 2);
+    (void)om_str_copy(err->text + n + 2, sizeof(err->text) - n - 2, om_str_from(old));
 }
 
 const char *om_errno_text(int errno_value)

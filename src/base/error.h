@@ -42,8 +42,8 @@ bool om_status_is_retriable(enum om_status status);
 // An exit code of sysexits.h that fits `status`.
 int om_status_exit_code(enum om_status status);
 
-// Fills *err (may be NULL) and clears its hint. Returns `status`, so that a failing function can end
-// with `return om_error_set(err, OM_INVALID, "...")`. Text that does not fit is cut.
+// Fills *err (may be NULL) and clears its hint. Returns `status`, so that a failing function can
+// end with `return om_error_set(err, OM_INVALID, "...")`. Text that does not fit is cut.
 enum om_status om_error_set(struct om_error *err, enum om_status status, const char *format, ...)
     OM_PRINTF(3, 4);
 

@@ -45,11 +45,11 @@ static inline void om_list_remove(struct om_list *link)
     om_list_init(link);
 }
 
-#define om_list_first(head, type, member) \
+#define om_list_first(head, type, member)                                                          \
     (om_list_is_empty(head) ? (type *)NULL : OM_CONTAINER_OF((head)->next, type, member))
 
 // `it` may be removed (and freed) inside the loop.
-#define om_list_each(it, head, type, member)                                            \
-    for (struct om_list *it##_at = (head)->next, *it##_after = it##_at->next;            \
-         it##_at != (head); it##_at = it##_after, it##_after = it##_at->next)            \
+#define om_list_each(it, head, type, member)                                                       \
+    for (struct om_list *it##_at = (head)->next, *it##_after = it##_at->next; it##_at != (head);   \
+         it##_at = it##_after, it##_after = it##_at->next)                                         \
         for (type *it = OM_CONTAINER_OF(it##_at, type, member); it; it = NULL)

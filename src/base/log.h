@@ -1,10 +1,11 @@
 // Logs: one JSON object a line, or a human line on a terminal. Every object that speaks carries a
 // child log ("cam/gate/rtsp"), so a line never repeats who speaks.
 //
-// Levels by reader: error = someone must act; warn = we coped; info = state changes; debug = never per
-// frame; trace = anything. Library folders do not log failures they return.
+// Levels by reader: error = someone must act; warn = we coped; info = state changes; debug = never
+// per frame; trace = anything. Library folders do not log failures they return.
 //
-// Safe from any thread; a line is written by one write(2). Control characters in values are escaped.
+// Safe from any thread; a line is written by one write(2). Control characters in values are
+// escaped.
 
 #pragma once
 
@@ -22,7 +23,8 @@ struct om_log {
     const char *camera;  // camera id, or NULL
 };
 
-// Extra fields of one line, all optional: {.request_id = "...", .latency_ms = 3.2, .has_latency = true}.
+// Extra fields of one line, all optional: {.request_id = "...", .latency_ms = 3.2, .has_latency =
+// true}.
 struct om_log_fields {
     const char *request_id;
     const char *model;
@@ -43,7 +45,7 @@ uint64_t om_log_count(enum om_log_level level);
 void om_log_write(const struct om_log *log, enum om_log_level level,
                   const struct om_log_fields *fields, const char *format, ...) OM_PRINTF(4, 5);
 
-#define om_log_at(log, level, fields, ...) \
+#define om_log_at(log, level, fields, ...)                                                         \
     (om_log_is_on(level) ? om_log_write((log), (level), (fields), __VA_ARGS__) : (void)0)
 #define om_log_error(log, ...) om_log_at((log), OM_LOG_ERROR, NULL, __VA_ARGS__)
 #define om_log_warn(log, ...) om_log_at((log), OM_LOG_WARN, NULL, __VA_ARGS__)

@@ -18,5 +18,6 @@ void *om_map_get(const struct om_map *map, om_str key);
 void *om_map_put(struct om_map *map, om_str key, void *value);
 // Takes it out and returns it, or NULL.
 void *om_map_remove(struct om_map *map, om_str key);
-// Walks in no particular order: start with *at = 0; false at the end. The map must not change meanwhile.
+// Walks in no particular order: start with *at = 0; false at the end. The map must not change
+// meanwhile.
 bool om_map_next(const struct om_map *map, size_t *at, om_str *ret_key, void **ret_value);

@@ -1,5 +1,6 @@
-// Heap memory. Small internal allocations abort when memory is out (om_new...); whatever is sized by
-// the outside uses om_try_... after its size was bounded, and handles NULL. All memory comes zeroed.
+// Heap memory. Small internal allocations abort when memory is out (om_new...); whatever is sized
+// by the outside uses om_try_... after its size was bounded, and handles NULL. All memory comes
+// zeroed.
 //
 // Every allocation is counted, so that "no allocation per frame in steady state" is a number that
 // tests and `omma bench memory` read.
@@ -15,8 +16,8 @@
 OM_MUST_USE void *om_alloc(size_t count, size_t size);
 // The same, but returns NULL when memory is out or count * size overflows.
 OM_MUST_USE void *om_try_alloc(size_t count, size_t size);
-// Grows or shrinks to `count` elements; new bytes are NOT zeroed. Aborts / returns NULL as above; on
-// NULL the old block is untouched.
+// Grows or shrinks to `count` elements; new bytes are NOT zeroed. Aborts / returns NULL as above;
+// on NULL the old block is untouched.
 OM_MUST_USE void *om_realloc(void *ptr, size_t count, size_t size);
 OM_MUST_USE void *om_try_realloc(void *ptr, size_t count, size_t size);
 // Aligned to 64 bytes, zeroed, NULL when memory is out. Freed by om_free().
@@ -32,10 +33,11 @@ void om_free(void *ptr);
 #define om_new_array(type, count) ((type *)om_alloc((count), sizeof(type)))
 #define om_try_new_array(type, count) ((type *)om_try_alloc((count), sizeof(type)))
 // A struct with a flexible array `member` of `count` elements.
-#define om_try_new_flex(type, member, count)                                                    \
-    ((type *)((size_t)(count) > (SIZE_MAX - sizeof(type)) / sizeof(((type *)0)->member[0])        \
-                  ? NULL                                                                         \
-                  : om_try_alloc(1, sizeof(type) + (size_t)(count) * sizeof(((type *)0)->member[0]))))
+#define om_try_new_flex(type, member, count)                                                       \
+    ((type *)((size_t)(count) > (SIZE_MAX - sizeof(type)) / sizeof(((type *)0)->member[0])         \
+                  ? NULL                                                                           \
+                  : om_try_alloc(1, sizeof(type) +                                                 \
+                                        (size_t)(count) * sizeof(((type *)0)->member[0]))))
 
 // For `om_auto_free char *text = om_strdup(...)`.
 void om_auto_free_cleanup(void *ptr_to_ptr);

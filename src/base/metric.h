@@ -1,5 +1,5 @@
-// Metrics: each component has a static table of rows; a process-wide registry of tables renders them
-// for Prometheus. Counters and gauges are plain atomics: incrementing costs one relaxed add.
+// Metrics: each component has a static table of rows; a process-wide registry of tables renders
+// them for Prometheus. Counters and gauges are plain atomics: incrementing costs one relaxed add.
 //
 //     static struct om_metric frames = OM_COUNTER("omma_decode_frames_total", "Frames decoded.");
 //     om_metric_register(&frames);   // once, from the component's init; again does no harm
@@ -26,8 +26,14 @@ struct om_metric {
     atomic_bool is_registered;
 };
 
-#define OM_COUNTER(name_, help_) {.name = (name_), .help = (help_), .type = OM_METRIC_COUNTER}
-#define OM_GAUGE(name_, help_) {.name = (name_), .help = (help_), .type = OM_METRIC_GAUGE}
+#define OM_COUNTER(name_, help_)                                                                   \
+    {                                                                                              \
+        .name = (name_), .help = (help_), .type = OM_METRIC_COUNTER                                \
+    }
+#define OM_GAUGE(name_, help_)                                                                     \
+    {                                                                                              \
+        .name = (name_), .help = (help_), .type = OM_METRIC_GAUGE                                  \
+    }
 
 void om_metric_register(struct om_metric *metric);
 static inline void om_metric_add(struct om_metric *metric, int64_t n)

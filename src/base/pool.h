@@ -1,6 +1,6 @@
-// Pool: equally sized, 64-byte aligned blocks with a bound, handed out in O(1) without allocating once
-// warm. Safe from any thread. A pool is counted: it may be dropped by its owner while blocks are still
-// out; the last block that comes back frees it.
+// Pool: equally sized, 64-byte aligned blocks with a bound, handed out in O(1) without allocating
+// once warm. Safe from any thread. A pool is counted: it may be dropped by its owner while blocks
+// are still out; the last block that comes back frees it.
 
 #pragma once
 

@@ -15,7 +15,10 @@ struct om_mutex {
     bool is_held;     // written under the lock, read by its owner only
 };
 
-#define OM_MUTEX_INIT {.lock = PTHREAD_MUTEX_INITIALIZER}
+#define OM_MUTEX_INIT                                                                              \
+    {                                                                                              \
+        .lock = PTHREAD_MUTEX_INITIALIZER                                                          \
+    }
 
 void om_mutex_init(struct om_mutex *mutex);
 void om_mutex_finish(struct om_mutex *mutex);
@@ -28,8 +31,9 @@ void om_mutex_assert_held(const struct om_mutex *mutex);
 void om_unlock_cleanup(struct om_mutex **mutex);
 #define OM_CONCAT_(a, b) a##b
 #define OM_CONCAT(a, b) OM_CONCAT_(a, b)
-#define om_with_lock(mutex)                                                               \
-    struct om_mutex *OM_CONCAT(lock_, __LINE__) __attribute__((cleanup(om_unlock_cleanup))) = (mutex); \
+#define om_with_lock(mutex)                                                                        \
+    struct om_mutex *OM_CONCAT(lock_, __LINE__)                                                    \
+        __attribute__((cleanup(om_unlock_cleanup))) = (mutex);                                     \
     om_mutex_lock(OM_CONCAT(lock_, __LINE__))
 
 struct om_cond {
@@ -52,9 +56,9 @@ struct om_thread {
 
 typedef void om_thread_fn(void *ctx);
 
-// Starts fn(ctx) in a thread called `name` (cut to 15 bytes) with `stack_bytes` of stack (0 = 256 KiB,
-// enough for everything but libav and ONNX Runtime calls, which want 1 MiB). Signals are blocked in
-// it. False when no thread could be had; then fn is never called.
+// Starts fn(ctx) in a thread called `name` (cut to 15 bytes) with `stack_bytes` of stack (0 = 256
+// KiB, enough for everything but libav and ONNX Runtime calls, which want 1 MiB). Signals are
+// blocked in it. False when no thread could be had; then fn is never called.
 OM_MUST_USE bool om_thread_start(struct om_thread *thread, const char *name, size_t stack_bytes,
                                  om_thread_fn *fn, void *ctx);
 // Waits for its end; nothing when it never started. It may be started again afterwards.

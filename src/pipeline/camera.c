@@ -31,10 +31,10 @@ enum {
     READER_STACK_BYTES = 512 * 1024,  // libavformat's open and TLS handshakes run on it
 };
 
-static struct om_metric reconnects_total =
-    OM_COUNTER("omma_camera_reconnects_total", "Tries to bring a camera back, all cameras.");
-static struct om_metric stalls_total =
-    OM_COUNTER("omma_camera_stalls_total", "Streams that stopped giving pictures without an error.");
+static struct om_metric reconnects_total = OM_COUNTER("omma_camera_reconnects_total",
+                                                      "Tries to bring a camera back, all cameras.");
+static struct om_metric stalls_total = OM_COUNTER(
+    "omma_camera_stalls_total", "Streams that stopped giving pictures without an error.");
 
 struct om_camera {
     // Constant after create.
@@ -54,10 +54,10 @@ struct om_camera {
     struct om_backoff backoff;
     struct om_stream_ref *stream;
     uint32_t epoch;
-    bool is_outage;            // down since it was last live
+    bool is_outage;              // down since it was last live
     struct om_source *fallback;  // a fallback video while it plays
     struct om_stream_ref *fallback_stream;
-    bool fallback_failed;      // do not try to open it again in this outage
+    bool fallback_failed;  // do not try to open it again in this outage
     int64_t window_since_us;
     uint64_t window_packets, window_bytes;
 
@@ -258,8 +258,8 @@ static enum om_status try_once(struct om_camera *cam, struct om_error *err)
 {
     if (!om_connect_gate_wait(cam->gate, &cam->cancel))
         return OM_CANCELLED;
-    om_auto(om_source) source =
-        om_source_open(cam->conf.source, &cam->source_opts, &cam->cancel, err);
+    om_auto(om_source)
+        source = om_source_open(cam->conf.source, &cam->source_opts, &cam->cancel, err);
     if (!source)
         return om_cancel_is_set(&cam->cancel) ? OM_CANCELLED : err->status;
     om_stream_ref_unref(&cam->stream);

@@ -1,4 +1,5 @@
-// Camera: one source with its reader thread and its stages, and the state machine that keeps it alive.
+// Camera: one source with its reader thread and its stages, and the state machine that keeps it
+// alive.
 //
 //              open ok, first picture
 //   CONNECTING ----------------------> LIVE <-------------------+
@@ -12,9 +13,9 @@
 //
 //   LIVE -> ENDED when a file is over; DISABLED when the configuration says so.
 //
-// While an outage lasts the state stays BACKOFF (FALLBACK when a fallback picture shows); tries do not
-// change it. Only the reader thread changes the state, in camera_set_state(), which logs it, journals it
-// and counts.
+// While an outage lasts the state stays BACKOFF (FALLBACK when a fallback picture shows); tries do
+// not change it. Only the reader thread changes the state, in camera_set_state(), which logs it,
+// journals it and counts.
 //
 // Threads: everything here from any thread.
 
@@ -30,10 +31,10 @@ struct om_stages_opts;
 struct om_source_opts;
 
 struct om_camera_opts {
-    const struct om_conf_camera *conf;      // copied
-    const struct om_source_opts *source;    // copied
-    const struct om_stages_opts *stages;    // copied as far as needed; its conf and log are ignored
-    struct om_connect_gate *gate;           // borrowed
+    const struct om_conf_camera *conf;    // copied
+    const struct om_source_opts *source;  // copied
+    const struct om_stages_opts *stages;  // copied as far as needed; its conf and log are ignored
+    struct om_connect_gate *gate;         // borrowed
     int64_t backoff_min_us, backoff_max_us;
     const char *model_name, *model_version;  // borrowed; NULL = motion only
 };
@@ -47,7 +48,8 @@ OM_DEFINE_AUTO(om_camera);
 void om_camera_stop(struct om_camera *cam);
 
 const struct om_conf_camera *om_camera_conf(const struct om_camera *cam);
-// Takes over zones, lines and detect_fps without touching the stream. Not at the same time from two threads.
+// Takes over zones, lines and detect_fps without touching the stream. Not at the same time from two
+// threads.
 void om_camera_set_shapes(struct om_camera *cam, const struct om_conf_camera *conf);
 
 void om_camera_status(struct om_camera *cam, struct om_camera_status *ret);

@@ -1,7 +1,8 @@
-// Control: the one place where the configuration of a running server changes. It holds the current one,
-// makes a changed copy, applies it, keeps it (with history and undo), and only then says yes.
+// Control: the one place where the configuration of a running server changes. It holds the current
+// one, makes a changed copy, applies it, keeps it (with history and undo), and only then says yes.
 //
-// Threads: any; changes take turns and block (model load, camera stop, disk): never from an event loop.
+// Threads: any; changes take turns and block (model load, camera stop, disk): never from an event
+// loop.
 
 #pragma once
 
@@ -16,8 +17,9 @@ struct om_control;
 struct om_error;
 struct om_pipeline;
 
-// `conf` is what the user gave (file, environment, flags); it is copied. Cameras that API calls added or
-// changed before are laid over it. Borrows the pipeline. Nothing runs yet: call om_control_start().
+// `conf` is what the user gave (file, environment, flags); it is copied. Cameras that API calls
+// added or changed before are laid over it. Borrows the pipeline. Nothing runs yet: call
+// om_control_start().
 OM_MUST_USE struct om_control *om_control_create(struct om_pipeline *pipeline,
                                                  const struct om_conf *conf, struct om_error *err);
 void om_control_destroy(struct om_control *control);  // accepts NULL

@@ -113,8 +113,7 @@ void om_hub_destroy(struct om_hub *hub)
         om_with_lock(&hub->lock);
         hub->is_closed = true;
         om_ring_clear(hub->ring);
-        om_list_each (feed, &hub->feeds, struct om_feed, link)
-            feed->wake(feed->ctx);
+        om_list_each(feed, &hub->feeds, struct om_feed, link) feed->wake(feed->ctx);
     }
     hub_unref(hub);
 }
@@ -156,7 +155,8 @@ void om_hub_publish(struct om_hub *hub, struct om_packet *packet, struct om_stre
         hub->ring_stream = om_stream_ref_ref(stream);
     }
     om_ring_put(hub->ring, packet);
-    om_list_each (feed, &hub->feeds, struct om_feed, link) {
+    om_list_each(feed, &hub->feeds, struct om_feed, link)
+    {
         feed_put(feed, packet, stream);
         feed->wake(feed->ctx);
     }

@@ -1,6 +1,6 @@
-// Feeds: the coded packets of one camera to its live viewers. A hub keeps the current group of pictures,
-// so that a new viewer starts at once, and hands every packet to every open feed. A feed is bounded: one
-// that falls behind loses whole groups of pictures, never single packets.
+// Feeds: the coded packets of one camera to its live viewers. A hub keeps the current group of
+// pictures, so that a new viewer starts at once, and hands every packet to every open feed. A feed
+// is bounded: one that falls behind loses whole groups of pictures, never single packets.
 //
 // Threads: one publisher; feeds open, take and close in any thread.
 
@@ -19,7 +19,8 @@ void om_stream_ref_unref(struct om_stream_ref **stream);
 const struct om_stream_info *om_stream_ref_info(const struct om_stream_ref *stream);
 
 OM_MUST_USE struct om_hub *om_hub_create(void);
-// Ends every feed (they give OM_END from then on) and drops the hub; feeds still open keep what they need.
+// Ends every feed (they give OM_END from then on) and drops the hub; feeds still open keep what
+// they need.
 void om_hub_destroy(struct om_hub *hub);  // accepts NULL
 void om_hub_publish(struct om_hub *hub, struct om_packet *packet, struct om_stream_ref *stream);
 // Forgets the group of pictures: the next viewer waits for a key frame.

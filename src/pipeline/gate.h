@@ -1,5 +1,5 @@
-// Connect gate: at most so many connection attempts a second over all cameras, so that a thousand cameras
-// coming back after a power cut are not stormed, and neither are we.
+// Connect gate: at most so many connection attempts a second over all cameras, so that a thousand
+// cameras coming back after a power cut are not stormed, and neither are we.
 //
 // Threads: any.
 

@@ -1,5 +1,5 @@
-// Mailbox between a camera's reader thread and its lane. The overload policy is part of the type: live video
-// drops to the next key frame when the lane cannot keep up (counted), files wait.
+// Mailbox between a camera's reader thread and its lane. The overload policy is part of the type:
+// live video drops to the next key frame when the lane cannot keep up (counted), files wait.
 //
 // Threads: one putter, one taker.
 
@@ -18,16 +18,17 @@ struct om_stream_ref;
 enum om_mailbox_policy { OM_MAILBOX_NEWEST_WINS, OM_MAILBOX_WAIT };
 
 struct om_mail {
-    struct om_packet *packet;      // NULL: the stream is over, flush
+    struct om_packet *packet;  // NULL: the stream is over, flush
     struct om_stream_ref *stream;
-    bool is_fallback;              // of the fallback file: show it, detect nothing
+    bool is_fallback;  // of the fallback file: show it, detect nothing
 };
 
 OM_MUST_USE struct om_mailbox *om_mailbox_create(void);
 void om_mailbox_destroy(struct om_mailbox *box);  // accepts NULL
 OM_DEFINE_AUTO(om_mailbox);
 
-// Takes both references of `mail`. With OM_MAILBOX_WAIT blocks until there is room or `cancel` is set.
+// Takes both references of `mail`. With OM_MAILBOX_WAIT blocks until there is room or `cancel` is
+// set.
 void om_mailbox_put(struct om_mailbox *box, struct om_mail mail, enum om_mailbox_policy policy,
                     struct om_cancel *cancel);
 // False when it is empty. The caller owns both references.

@@ -45,7 +45,8 @@ void om_engines_destroy(struct om_engines *engines)
 {
     if (!engines)
         return;
-    om_list_each (loaded, &engines->loaded, struct loaded, link) {
+    om_list_each(loaded, &engines->loaded, struct loaded, link)
+    {
         om_engine_destroy(loaded->engine);
         om_free(loaded->reference);
         om_free(loaded);
@@ -72,7 +73,8 @@ struct om_engine *om_engines_get(struct om_engines *engines, const char *model,
 {
     // Held while loading: two cameras that ask for the same model load it once.
     om_with_lock(&engines->lock);
-    om_list_each (loaded, &engines->loaded, struct loaded, link) {
+    om_list_each(loaded, &engines->loaded, struct loaded, link)
+    {
         if (om_str_equal(om_str_from(loaded->reference), om_str_from(model)))
             return loaded->engine;
     }

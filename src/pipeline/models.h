@@ -22,7 +22,7 @@ OM_MUST_USE struct om_engines *om_engines_create(const struct om_engines_opts *o
 void om_engines_destroy(struct om_engines *engines);
 OM_DEFINE_AUTO(om_engines);
 
-// The engine of `model` (a name in the registry, or a path of an ONNX file), loaded now if need be. Borrowed
-// until destroy. NULL with the reason.
+// The engine of `model` (a name in the registry, or a path of an ONNX file), loaded now if need be.
+// Borrowed until destroy. NULL with the reason.
 OM_MUST_USE struct om_engine *om_engines_get(struct om_engines *engines, const char *model,
                                              struct om_error *err);

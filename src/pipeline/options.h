@@ -1,4 +1,5 @@
-// The option groups of a pipeline: what `omma.yaml` may say about sources and about the camera's life.
+// The option groups of a pipeline: what `omma.yaml` may say about sources and about the camera's
+// life.
 
 #pragma once
 

@@ -258,8 +258,7 @@ static struct seat *seat_create(struct om_pipeline *pipeline, const struct om_co
     const char *model = model_of(conf, cam);
     // Loaded before, so it cannot fail now.
     struct om_engine *engine = model ? om_engines_get(pipeline->engines, model, NULL) : NULL;
-    const struct om_manifest *manifest =
-        engine ? om_model_manifest(om_engine_model(engine)) : NULL;
+    const struct om_manifest *manifest = engine ? om_model_manifest(om_engine_model(engine)) : NULL;
     const struct om_stages_opts stages = {
         .watch = om_conf_section(conf, &om_watch_opt_group),
         .tracker = om_conf_section(conf, &om_tracker_opt_group),
@@ -354,8 +353,8 @@ bool om_pipeline_apply(struct om_pipeline *pipeline, const struct om_conf *conf,
     for (int i = 0; i < conf->camera_count; i++)
         next[i] = keep_seat(pipeline, conf, &conf->cameras[i], running, running_count);
 
-    // First the kept ones alone are shown, then the changed ones are stopped, then started anew: two
-    // sessions to one camera at the same time would be one too many for many cameras.
+    // First the kept ones alone are shown, then the changed ones are stopped, then started anew:
+    // two sessions to one camera at the same time would be one too many for many cameras.
     struct seat **old = NULL;
     {
         om_with_lock(&pipeline->lock);

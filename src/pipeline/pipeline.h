@@ -1,8 +1,8 @@
 // Pipeline: wires the stages of every camera, owns their state machines and mailboxes, supervises.
 //
-// Reader thread (blocking, one a camera): source -> packets -> ring, live viewers, lane. Lane (worker
-// pool, one worker at a time): decode -> motion -> slot of the engine; back from the engine: track ->
-// traffic -> alert -> journal.
+// Reader thread (blocking, one a camera): source -> packets -> ring, live viewers, lane. Lane
+// (worker pool, one worker at a time): decode -> motion -> slot of the engine; back from the
+// engine: track -> traffic -> alert -> journal.
 //
 // Threads: everything here from any thread, except where said.
 
@@ -41,16 +41,16 @@ struct om_camera_status {
     int64_t state_since_wall_us;
     char reason[240], hint[240];  // of the last failure
     char codec[16];
-    int width, height;    // upright
+    int width, height;  // upright
     double fps, bitrate_bps;
-    double delay_ms;      // packet in -> event out, last
+    double delay_ms;  // packet in -> event out, last
     uint64_t packets, frames_decoded, frames_detected, frames_skipped, frames_corrupt;
     uint64_t reconnects, stalls;
     int64_t next_try_in_us;
     int tracks;
     char model[65], model_version[65];  // "" = motion only
-    bool is_fmp4;         // H.264/HEVC: /live.mp4 works; else the page shows JPEG
-    char codecs[64];      // RFC 6381 when is_fmp4
+    bool is_fmp4;                       // H.264/HEVC: /live.mp4 works; else the page shows JPEG
+    char codecs[64];                    // RFC 6381 when is_fmp4
 };
 
 struct om_pipeline_opts {
@@ -65,9 +65,9 @@ OM_MUST_USE struct om_pipeline *om_pipeline_create(const struct om_pipeline_opts
 // Stops every camera, waits. Accepts NULL.
 void om_pipeline_destroy(struct om_pipeline *pipeline);
 
-// Makes the running cameras equal `conf`'s: starts, stops and changes only what differs; zones and lines
-// change without touching the stream. Models are loaded first: when one cannot be, nothing changes and
-// *err says why. Blocks (model load, camera stop): not from an event loop.
+// Makes the running cameras equal `conf`'s: starts, stops and changes only what differs; zones and
+// lines change without touching the stream. Models are loaded first: when one cannot be, nothing
+// changes and *err says why. Blocks (model load, camera stop): not from an event loop.
 OM_MUST_USE bool om_pipeline_apply(struct om_pipeline *pipeline, const struct om_conf *conf,
                                    struct om_error *err);
 
@@ -76,8 +76,8 @@ int om_pipeline_camera_count(struct om_pipeline *pipeline);
 int om_pipeline_statuses(struct om_pipeline *pipeline, struct om_camera_status *out, int n);
 OM_MUST_USE bool om_pipeline_status(struct om_pipeline *pipeline, om_str id,
                                     struct om_camera_status *ret);
-// Called (any thread, may only wake) whenever a camera has a new result for om_pipeline_boxes_json().
-// One listener; NULL takes it off, and it is not called afterwards.
+// Called (any thread, may only wake) whenever a camera has a new result for
+// om_pipeline_boxes_json(). One listener; NULL takes it off, and it is not called afterwards.
 void om_pipeline_on_boxes(struct om_pipeline *pipeline, void (*wake)(void *ctx), void *ctx);
 
 // The newest picture (or the fallback), a reference the caller owns; NULL when there is none yet.
@@ -87,8 +87,8 @@ OM_MUST_USE enum om_status om_pipeline_counts_json(struct om_pipeline *pipeline,
                                                    struct om_buf *out);
 
 // ---- live ---------------------------------------------------------------------------------------
-// A live viewer's feed: coded packets from the last key frame on. Bounded: a viewer that falls behind loses
-// whole groups of pictures. The feed survives reconnects of the camera (new epoch).
+// A live viewer's feed: coded packets from the last key frame on. Bounded: a viewer that falls
+// behind loses whole groups of pictures. The feed survives reconnects of the camera (new epoch).
 struct om_packet;
 struct om_stream_info;
 struct om_feed;
@@ -99,14 +99,16 @@ OM_MUST_USE struct om_feed *om_pipeline_feed_open(struct om_pipeline *pipeline, 
 void om_feed_close(struct om_feed *feed);  // accepts NULL; wake is not called afterwards
 // OM_OK with a packet the caller owns; OM_AGAIN; OM_END when the camera was removed.
 OM_MUST_USE enum om_status om_feed_take(struct om_feed *feed, struct om_packet **ret);
-// The stream's parameters as of the last packet taken (copied; finish it). False when not known yet.
+// The stream's parameters as of the last packet taken (copied; finish it). False when not known
+// yet.
 bool om_feed_info(struct om_feed *feed, struct om_stream_info *ret);
-// Identity of those parameters: changes exactly when om_feed_info() would tell something new. NULL before the
-// first packet.
+// Identity of those parameters: changes exactly when om_feed_info() would tell something new. NULL
+// before the first packet.
 const void *om_feed_stream_key(const struct om_feed *feed);
 
-// The newest result of a camera as JSON (one line): {"camera","epoch","pts_us","wall","width","height",
-// "objects":[{"id","label","score","box"}]}; for drawing boxes in step with the picture. `seq` counts
-// results; OM_AGAIN when it has not changed since *seq.
+// The newest result of a camera as JSON (one line):
+// {"camera","epoch","pts_us","wall","width","height", "objects":[{"id","label","score","box"}]};
+// for drawing boxes in step with the picture. `seq` counts results; OM_AGAIN when it has not
+// changed since *seq.
 OM_MUST_USE enum om_status om_pipeline_boxes_json(struct om_pipeline *pipeline, om_str id,
                                                   uint64_t *seq, struct om_buf *out);

@@ -30,10 +30,10 @@
 #include "traffic/traffic.h"
 
 enum {
-    RESULTS_MAX = 4,            // results waiting for the lane; a newer one pushes the oldest out
+    RESULTS_MAX = 4,             // results waiting for the lane; a newer one pushes the oldest out
     RUN_BUDGET_US = 10 * OM_MS,  // one turn of the lane
-    RECHECK_TRACKED_US = OM_SECOND,      // detector runs on a still picture while something is tracked
-    RECHECK_QUIET_US = 10 * OM_SECOND,   // and when nothing is
+    RECHECK_TRACKED_US = OM_SECOND,  // detector runs on a still picture while something is tracked
+    RECHECK_QUIET_US = 10 * OM_SECOND,  // and when nothing is
     BOXES_BYTES_MAX = 256 * 1024,
 };
 
@@ -478,8 +478,8 @@ static bool same_coding(const struct om_stream_info *a, const struct om_stream_i
 static bool decoder_fits(const struct om_stages *stages, const struct om_mail *mail)
 {
     return stages->decoder && stages->is_fallback == mail->is_fallback &&
-           (stages->stream == mail->stream || same_coding(om_stream_ref_info(stages->stream),
-                                                          om_stream_ref_info(mail->stream)));
+           (stages->stream == mail->stream ||
+            same_coding(om_stream_ref_info(stages->stream), om_stream_ref_info(mail->stream)));
 }
 
 static void take_frames(struct om_stages *stages)

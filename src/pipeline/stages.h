@@ -1,9 +1,9 @@
-// Stages: the way of one camera's pictures through the worker pool. The lane decodes what the reader left in
-// the mailbox, lets the motion watch judge it and puts what is worth it into the engine's slot; results come
-// back to the same lane: track -> traffic -> alert -> journal.
+// Stages: the way of one camera's pictures through the worker pool. The lane decodes what the
+// reader left in the mailbox, lets the motion watch judge it and puts what is worth it into the
+// engine's slot; results come back to the same lane: track -> traffic -> alert -> journal.
 //
-// Threads: the lane (one worker at a time) owns everything but what is marked; put, snapshot and the getters
-// are for any thread.
+// Threads: the lane (one worker at a time) owns everything but what is marked; put, snapshot and
+// the getters are for any thread.
 
 #pragma once
 
@@ -31,11 +31,11 @@ struct om_stages_opts {
     const struct om_watch_opts *watch;  // these three too
     const struct om_tracker_opts *tracker;
     const struct om_alert_opts *alert;
-    const struct om_log *log;           // borrowed
-    struct om_workers *workers;         // borrowed
-    struct om_engine *engine;           // borrowed; NULL = motion only
-    struct om_journal *journal;         // borrowed
-    void (*on_boxes)(void *ctx);        // a new result can be had; may only wake
+    const struct om_log *log;     // borrowed
+    struct om_workers *workers;   // borrowed
+    struct om_engine *engine;     // borrowed; NULL = motion only
+    struct om_journal *journal;   // borrowed
+    void (*on_boxes)(void *ctx);  // a new result can be had; may only wake
     void *ctx;
 };
 
