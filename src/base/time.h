@@ -23,7 +23,7 @@ int64_t om_time_thread_cpu_us(void);
 // Sleeps at least that long (nothing when <= 0).
 void om_time_sleep_us(int64_t us);
 
-enum { OM_TIME_TEXT_SIZE = 32 };
+enum { OM_TIME_TEXT_SIZE = 40 };
 // RFC 3339 in UTC with microseconds: "2026-11-21T10:52:40.123456Z". Returns `text`.
 const char *om_time_text(int64_t wall_us, char text[OM_TIME_TEXT_SIZE]);
 // The way back, with any number of fraction digits and any offset. False when it is no such time.
