@@ -1,4 +1,5 @@
-// Boxes, in pixels of the upright picture unless a name says otherwise: x, y is the top left corner.
+// Boxes, in pixels of the upright picture unless a name says otherwise: x, y is the top left
+// corner.
 
 #pragma once
 

@@ -10,21 +10,21 @@
 enum om_track_state {
     OM_TRACK_TENTATIVE,  // seen too few times to be told to anyone
     OM_TRACK_CONFIRMED,
-    OM_TRACK_LOST,       // not seen in this frame, still expected
+    OM_TRACK_LOST,  // not seen in this frame, still expected
     OM_TRACK_ENDED
 };
 
 struct om_track {
-    uint64_t id;          // counts from 1 per camera, never reused
+    uint64_t id;  // counts from 1 per camera, never reused
     enum om_track_state state;
-    int16_t class_id;     // the class it was most often seen as, weighted by score
-    float score;          // of the last detection
+    int16_t class_id;  // the class it was most often seen as, weighted by score
+    float score;       // of the last detection
     float score_max;
-    struct om_box box;    // of the last detection, or predicted while lost
-    float vx, vy;         // of the box centre, pixels per second
+    struct om_box box;                  // of the last detection, or predicted while lost
+    float vx, vy;                       // of the box centre, pixels per second
     int64_t first_pts_us, last_pts_us;  // first and last time it was detected
     int64_t first_wall_us, last_wall_us;
-    int hits;             // detections it has had
+    int hits;  // detections it has had
     bool is_stationary;
 };
 
