@@ -1,0 +1,402 @@
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metric.h"
+#include "base/time.h"
+#include "net/conn_int.h"
+#include "net/http1.h"
+
+enum {
+    LINGER_US = OM_SECOND,          // how long a refused client may take to hang up
+    BODY_GRACE_US = 5 * OM_SECOND,  // before the rate of a body is judged
+    KEEP_BYTES_MAX = 4096,          // memory an idle connection may keep for later
+};
+
+static const struct om_log http_log = {.name = "http"};
+
+static struct om_metric bytes_in = OM_COUNTER("omma_http_received_bytes_total",
+                                              "Bytes received by the HTTP server.");
+static struct om_metric bytes_out = OM_COUNTER("omma_http_sent_bytes_total",
+                                               "Bytes sent by the HTTP server.");
+static atomic_uint_fast64_t answers[6];  // by hundreds of the status
+static atomic_uint_fast64_t refusals[OM_REFUSED_COUNT];
+
+// ---- metrics
+// --------------------------------------------------------------------------------------
+
+static void collect(void *ctx, struct om_buf *out)
+{
+    (void)ctx;
+    om_buf_append_text(out, "# HELP omma_http_responses_total Answers, by class of status.\n"
+                            "# TYPE omma_http_responses_total counter\n");
+    for (size_t i = 1; i < OM_ARRAY_LEN(answers); i++)
+        om_buf_printf(out, "omma_http_responses_total{class=\"%zuxx\"} %llu\n", i,
+                      (unsigned long long)atomic_load(&answers[i]));
+    om_buf_append_text(
+        out, "# HELP omma_http_refused_total Requests and connections refused, by reason.\n"
+             "# TYPE omma_http_refused_total counter\n");
+    for (int i = 1; i < OM_REFUSED_COUNT; i++)
+        om_buf_printf(out, "omma_http_refused_total{reason=\"%s\"} %llu\n",
+                      om_refused_name((enum om_refused)i),
+                      (unsigned long long)atomic_load(&refusals[i]));
+}
+
+void om_conn_register_metrics(void)
+{
+    static atomic_bool is_registered;
+    if (atomic_exchange(&is_registered, true))
+        return;
+    om_metric_register(&bytes_in);
+    om_metric_register(&bytes_out);
+    om_metric_collector_add(collect, NULL);
+}
+
+void om_conn_refused(enum om_refused reason)
+{
+    atomic_fetch_add_explicit(&refusals[reason], 1, memory_order_relaxed);
+}
+
+void om_conn_finish_exchange(struct om_conn *conn, struct om_exchange *x)
+{
+    int status = x->status;
+    if (status >= 100 && status < 600)
+        atomic_fetch_add_explicit(&answers[status / 100], 1, memory_order_relaxed);
+    if (om_log_is_on(OM_LOG_DEBUG)) {
+        double latency_ms = (double)(om_time_mono_us() - x->start_us) / OM_MS;
+        struct om_log_fields fields = {
+            .request_id = x->request_id, .latency_ms = latency_ms, .has_latency = true};
+        om_str target = om_buf_str(&x->request.target);
+        om_log_at(&http_log, OM_LOG_DEBUG, &fields, "%s %s %.*s: %d, %llu bytes", conn->address,
+                  x->request.method, OM_STR_ARG(target), status, (unsigned long long)x->body_sent);
+    }
+    struct om_exchange *ref = x;
+    om_exchange_detach(x);
+    om_exchange_unref(&ref);
+}
+
+// ---- life
+// -----------------------------------------------------------------------------------------
+
+static void on_event(void *ctx, int events);
+
+void om_conn_set_state(struct om_conn *conn, enum om_conn_state state)
+{
+    if (conn->state == OM_CONN_CLOSED)
+        return;
+    conn->state = state;
+    conn->state_us = om_loop_now_us(conn->server->loop);
+}
+
+void om_conn_create(struct om_http_server *server, int fd, const char *address,
+                    const char *local_name)
+{
+    struct om_conn *conn = om_new(struct om_conn);
+    conn->server = server;
+    conn->flow = om_flow_create();
+    conn->view = OM_STR("");
+    om_buf_init(&conn->in, OM_VIEW_MAX + OM_SCRATCH_BYTES);
+    om_queue_init(&conn->out);
+    conn->tail = OM_STR("");
+    om_str_copy(conn->address, sizeof(conn->address), om_str_from(address));
+    om_str_copy(conn->local_name, sizeof(conn->local_name), om_str_from(local_name));
+    om_list_push(&server->conns, &conn->link);
+    server->conns_count++;
+    conn->read_us = conn->sent_us = om_loop_now_us(server->loop);
+    om_conn_set_state(conn, OM_CONN_DETECT);
+    conn->watch = (struct om_loop_fd){
+        .fd = fd, .events = OM_LOOP_READ, .fn = on_event, .ctx = conn};
+    if (!om_loop_fd_add(server->loop, &conn->watch)) {
+        om_conn_refused(OM_REFUSED_LIMIT);
+        om_conn_destroy(conn);
+    }
+}
+
+void om_conn_destroy(struct om_conn *conn)
+{
+    om_conn_set_state(conn, OM_CONN_CLOSED);
+    om_loop_fd_remove(conn->server->loop, &conn->watch);
+    if (conn->x)
+        om_conn_finish_exchange(conn, conn->x);
+    om_http1_destroy(conn->http1);
+    close(conn->watch.fd);
+    om_list_remove(&conn->link);
+    conn->server->conns_count--;
+    om_buf_finish(&conn->in);
+    om_queue_finish(&conn->out);
+    om_flow_unref(conn->flow);
+    om_free(conn);
+}
+
+// ---- sending
+// --------------------------------------------------------------------------------------
+
+static bool has_output(const struct om_conn *conn)
+{
+    return om_queue_len(&conn->out) || conn->tail.n;
+}
+
+void om_conn_send(struct om_conn *conn, om_str data)
+{
+    om_buf_append_str(&conn->out.buf, data);
+    atomic_fetch_add(&conn->flow->unsent, data.n);
+}
+
+static ssize_t write_some(struct om_conn *conn, om_str data)
+{
+    ssize_t n;
+    do
+        n = send(conn->watch.fd, data.p, data.n, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+// Sends one piece; false when there is none, or the socket takes no more.
+static bool send_piece(struct om_conn *conn)
+{
+    bool is_out = om_queue_len(&conn->out) > 0;
+    om_str data = is_out ? om_queue_front(&conn->out) : conn->tail;
+    if (data.n == 0)
+        return false;
+    ssize_t n = write_some(conn, data);
+    if (n < 0) {
+        conn->is_blocked = errno == EAGAIN;
+        if (!conn->is_blocked)
+            om_conn_set_state(conn, OM_CONN_CLOSED);
+        return false;
+    }
+    if (is_out) {
+        om_queue_drop(&conn->out, (size_t)n);
+        atomic_fetch_sub(&conn->flow->unsent, (size_t)n);
+    } else {
+        conn->tail = om_str_sub(conn->tail, (size_t)n, conn->tail.n);
+    }
+    om_metric_add(&bytes_out, n);
+    conn->sent_us = om_loop_now_us(conn->server->loop);
+    return true;
+}
+
+static void flush(struct om_conn *conn)
+{
+    conn->is_blocked = false;
+    while (conn->state != OM_CONN_CLOSED && send_piece(conn))
+        ;
+    if (!has_output(conn))
+        conn->sent_us = om_loop_now_us(conn->server->loop);
+}
+
+// ---- receiving
+// ------------------------------------------------------------------------------------
+
+// What is left of the view must outlive the server's scratch.
+static void keep_view(struct om_conn *conn)
+{
+    if (conn->view.n == 0) {
+        om_buf_clear(&conn->in);
+    } else if (conn->in.len && conn->view.p >= conn->in.data &&
+               conn->view.p < conn->in.data + conn->in.len) {
+        om_buf_consume(&conn->in, conn->in.len - conn->view.n);
+    } else {
+        om_buf_clear(&conn->in);
+        om_buf_append_str(&conn->in, conn->view);
+    }
+    if (conn->in.has_failed)
+        om_conn_set_state(conn, OM_CONN_CLOSED);
+    conn->view = om_buf_str(&conn->in);
+}
+
+static void on_eof(struct om_conn *conn)
+{
+    conn->is_eof = true;
+    // A client may close its side and still wait for the answer; a stream has nobody to end for.
+    bool is_waiting = conn->state == OM_CONN_HTTP1 && (has_output(conn) || conn->view.n);
+    if (conn->state == OM_CONN_HTTP1 && conn->x && conn->x->is_dispatched) {
+        om_with_lock(&conn->x->lock);
+        is_waiting |= conn->x->state != OM_EXCHANGE_STREAMING;
+    }
+    if (is_waiting)
+        return;
+    om_conn_set_state(conn, OM_CONN_CLOSED);
+}
+
+static void receive(struct om_conn *conn)
+{
+    char *scratch = conn->server->scratch;
+    ssize_t n;
+    do
+        n = recv(conn->watch.fd, scratch, OM_SCRATCH_BYTES, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n < 0) {
+        om_conn_set_state(conn, OM_CONN_CLOSED);
+        return;
+    }
+    if (n == 0) {
+        on_eof(conn);
+        return;
+    }
+    conn->read_us = om_loop_now_us(conn->server->loop);
+    om_metric_add(&bytes_in, n);
+    if (conn->state == OM_CONN_LINGER)
+        return;  // read over
+    if (conn->view.n) {
+        om_buf_append(&conn->in, scratch, (size_t)n);
+        conn->view = om_buf_str(&conn->in);
+    } else {
+        conn->view = om_str_n(scratch, (size_t)n);
+    }
+}
+
+static bool take(struct om_conn *conn)
+{
+    switch (conn->state) {
+    case OM_CONN_DETECT:
+        if (conn->view.n == 0)
+            return false;
+        om_conn_http1_start(conn);
+        return true;
+    case OM_CONN_HTTP1:
+        return om_conn_http1_take(conn);
+    default:
+        return false;
+    }
+}
+
+// ---- a turn
+// ---------------------------------------------------------------------------------------
+
+static bool pump(struct om_conn *conn)
+{
+    return conn->state == OM_CONN_HTTP1 ? om_conn_http1_pump(conn) : false;
+}
+
+// Everything is said: no more from us, then wait a little for the client to hang up. Closing at
+// once, with input unread, would reset the connection and could take the answer with it.
+static void linger(struct om_conn *conn)
+{
+    if (conn->is_eof) {
+        om_conn_set_state(conn, OM_CONN_CLOSED);
+        return;
+    }
+    shutdown(conn->watch.fd, SHUT_WR);
+    conn->view = OM_STR("");
+    om_conn_set_state(conn, OM_CONN_LINGER);
+}
+
+static void update_watch(struct om_conn *conn)
+{
+    int events = 0;
+    if (!conn->is_eof && conn->view.n < OM_VIEW_MAX)
+        events |= OM_LOOP_READ;
+    if (conn->is_blocked && has_output(conn))
+        events |= OM_LOOP_WRITE;
+    if (events != conn->watch.events)
+        om_loop_fd_change(conn->server->loop, &conn->watch, events);
+}
+
+static bool is_over(const struct om_conn *conn)
+{
+    bool has_ended = conn->wants_close || (conn->is_eof && !conn->x && conn->view.n == 0);
+    return has_ended && !conn->x && !has_output(conn) && conn->state != OM_CONN_LINGER;
+}
+
+// Works until nothing moves any more, then sets what to wait for. Destroys the connection if it is
+// over.
+static void turn(struct om_conn *conn)
+{
+    bool has_moved;
+    do {
+        has_moved = pump(conn);
+        flush(conn);
+        has_moved |= take(conn);
+    } while (has_moved && conn->state != OM_CONN_CLOSED);
+    if (conn->state != OM_CONN_CLOSED && is_over(conn))
+        linger(conn);
+    keep_view(conn);
+    if (conn->state == OM_CONN_CLOSED)
+        om_conn_destroy(conn);
+    else
+        update_watch(conn);
+}
+
+static void on_event(void *ctx, int events)
+{
+    struct om_conn *conn = ctx;
+    if (events & OM_LOOP_READ)
+        receive(conn);
+    else if (events & OM_LOOP_HANGUP)
+        om_conn_set_state(conn, OM_CONN_CLOSED);
+    turn(conn);
+}
+
+void om_conn_pump(struct om_conn *conn, struct om_exchange *x)
+{
+    (void)x;
+    turn(conn);
+}
+
+void om_conn_drain(struct om_conn *conn)
+{
+    if (conn->x)
+        conn->x->keeps_alive = false;
+    else
+        conn->wants_close = true;
+    turn(conn);
+}
+
+// ---- time
+// -----------------------------------------------------------------------------------------
+
+static bool is_body_slow(const struct om_conn *conn, int64_t now_us)
+{
+    int64_t used_us = now_us - conn->state_us - BODY_GRACE_US;
+    int64_t due = used_us * conn->server->opts.body_rate_min / OM_SECOND;
+    return used_us > 0 && (int64_t)conn->x->request.body.len < due;
+}
+
+static void sweep_http1(struct om_conn *conn, int64_t now_us)
+{
+    const struct om_http_opts *opts = &conn->server->opts;
+    int64_t waited_us = now_us - conn->state_us;
+    if (conn->x && conn->x->is_dispatched)
+        return;
+    if (conn->x && conn->x->request.route) {
+        if (is_body_slow(conn, now_us))
+            om_conn_http1_timeout(conn);
+    } else if (waited_us > (conn->x ? opts->header_timeout_us : opts->idle_timeout_us)) {
+        om_conn_http1_timeout(conn);
+    }
+}
+
+static void trim(struct om_conn *conn, int64_t now_us)
+{
+    if (now_us - conn->sent_us < OM_SECOND)
+        return;
+    if (om_queue_len(&conn->out) == 0 && conn->out.buf.cap > KEEP_BYTES_MAX)
+        om_queue_finish(&conn->out);
+    if (conn->in.len == 0 && conn->in.cap > KEEP_BYTES_MAX)
+        om_buf_finish(&conn->in);
+}
+
+void om_conn_sweep(struct om_conn *conn, int64_t now_us)
+{
+    const struct om_http_opts *opts = &conn->server->opts;
+    if (has_output(conn) && now_us - conn->sent_us > opts->stall_timeout_us) {
+        om_conn_refused(OM_REFUSED_SLOW);
+        om_conn_set_state(conn, OM_CONN_CLOSED);
+    } else if (conn->state == OM_CONN_LINGER && now_us - conn->state_us > LINGER_US) {
+        om_conn_set_state(conn, OM_CONN_CLOSED);
+    } else if (conn->state == OM_CONN_DETECT && now_us - conn->state_us > opts->header_timeout_us) {
+        om_conn_refused(OM_REFUSED_SLOW);
+        om_conn_set_state(conn, OM_CONN_CLOSED);
+    } else if (conn->state == OM_CONN_HTTP1) {
+        sweep_http1(conn, now_us);
+    }
+    if (!has_output(conn))
+        trim(conn, now_us);
+    turn(conn);
+}
