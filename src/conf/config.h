@@ -1,7 +1,7 @@
 // The configuration of a server: omma.yaml as a typed value. File < environment < flags.
 //
-// A config is a plain value that is never changed once it is in use: a change makes a new one, compares
-// camera by camera and applies only what differs (pipeline/).
+// A config is a plain value that is never changed once it is in use: a change makes a new one,
+// compares camera by camera and applies only what differs (pipeline/).
 
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
+struct om_buf;
 struct om_error;
 
 enum { OM_CAMERAS_MAX = 4096 };
@@ -30,7 +31,8 @@ struct om_conf_shape {
 
 struct om_conf_camera {
     char *id;        // an id: [a-z0-9_-]{1,64}
-    char *source;    // a secret: may hold credentials; never print it, print om_source_classify()'s form
+    char *source;    // a secret: may hold credentials; never print it, print om_source_classify()'s
+                     // form
     char *fallback;  // file or picture shown while the camera is away; NULL = the last picture
     char *model;     // name or file; NULL = the server's
     bool enabled;    // default true
@@ -42,21 +44,25 @@ struct om_conf_camera {
 
 // Sections with option tables register themselves here by group (see om_conf_groups()).
 struct om_conf {
-    char *path;        // of the file it came from; NULL = none
-    char *listen;      // "127.0.0.1:8080"
-    char *model;       // NULL = none given (motion only, or the built-in default)
-    char *home;        // state directory
+    char *path;     // of the file it came from; NULL = none
+    char *listen;   // "127.0.0.1:8080"
+    char *model;    // NULL = none given (motion only, or the built-in default)
+    char *home;     // state directory
+    int log_level;  // enum om_log_level
+    int log_form;   // enum om_log_form
     int camera_count;
     struct om_conf_camera *cameras;
-    void *sections;    // option structs of the registered groups, private
+    void *sections;  // option structs of the registered groups, private
 };
 
 struct om_opt_group;
 
-// The option groups a program registers before it parses anything; ended by NULL. Groups are borrowed.
+// The option groups a program registers before it parses anything; ended by NULL. Groups are
+// borrowed.
 void om_conf_register(const struct om_opt_group *const *groups);
 
-// Defaults, then `path` (may be NULL), then the environment. NULL with file, line and "did you mean".
+// Defaults, then `path` (may be NULL), then the environment. NULL with file, line and "did you
+// mean".
 // ${NAME} in texts is replaced from the environment; an unset one is an error.
 OM_MUST_USE struct om_conf *om_conf_load(const char *path, struct om_error *err);
 // The same from text, for tests, fuzzing and `omma check`.
@@ -64,6 +70,13 @@ OM_MUST_USE struct om_conf *om_conf_parse(om_str yaml, const char *name, struct 
 void om_conf_destroy(struct om_conf *conf);  // accepts NULL
 OM_DEFINE_AUTO(om_conf);
 OM_MUST_USE struct om_conf *om_conf_copy(const struct om_conf *conf);
+
+// OMMA_... variables that mean nothing, for a warning; one a line. Empty when there are none.
+void om_conf_unknown_env(struct om_buf *out);
+
+// Zones and lines alone, from a file {lines: {...}, zones: {...}}, into *ret (zeroed; finish it).
+OM_MUST_USE bool om_conf_load_shapes(const char *path, struct om_conf_camera *ret,
+                                     struct om_error *err);
 
 // The options struct of a registered group inside `conf`.
 const void *om_conf_section(const struct om_conf *conf, const struct om_opt_group *group);
@@ -80,11 +93,10 @@ void om_conf_camera_copy(struct om_conf_camera *dst, const struct om_conf_camera
 bool om_conf_camera_equal(const struct om_conf_camera *a, const struct om_conf_camera *b);
 
 // Generated texts: an example file, docs/options.md, the JSON schema, help for the flags.
-struct om_buf;
 void om_conf_write_example(struct om_buf *out);
 void om_conf_write_docs(struct om_buf *out);
 void om_conf_write_schema(struct om_buf *out);
 void om_conf_write_flags_help(struct om_buf *out);
-// The config as YAML that om_conf_parse() reads back to an equal one (secrets written as they are: for the
-// state directory, mode 0600).
+// The config as YAML that om_conf_parse() reads back to an equal one (secrets written as they are:
+// for the state directory, mode 0600).
 void om_conf_write_yaml(const struct om_conf *conf, struct om_buf *out);

@@ -1,6 +1,6 @@
-// Option tables: one typed row per option, owned by the component that uses it. From the rows come the
-// parsers (YAML, environment, command line), range errors with file and line, --help, the example
-// config, docs/options.md, the JSON schema and live reload.
+// Option tables: one typed row per option, owned by the component that uses it. From the rows come
+// the parsers (YAML, environment, command line), range errors with file and line, --help, the
+// example config, docs/options.md, the JSON schema and live reload.
 
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/str.h"
+#include "base/buf.h"
 
 struct om_error;
 
@@ -27,8 +27,8 @@ enum om_opt_type {
 struct om_opt {
     const char *name;  // kebab-case in help and env, the same in YAML
     enum om_opt_type type;
-    size_t offset;     // in the options struct
-    double min, max;   // numbers, times in microseconds, bytes; text: length
+    size_t offset;         // in the options struct
+    double min, max;       // numbers, times in microseconds, bytes; text: length
     const char *fallback;  // default, in the form a user would write
     const char *help;      // one line, lower case, no full stop
     const char *names;     // OM_OPT_ENUM only
@@ -45,8 +45,8 @@ struct om_opt_group {
 
 // Puts every default into `options` (zeroed memory of group->size).
 void om_opt_defaults(const struct om_opt_group *group, void *options);
-// Parses `value` into the field of `opt`; range-checked; *err says what is allowed. The old value stays
-// on failure.
+// Parses `value` into the field of `opt`; range-checked; *err says what is allowed. The old value
+// stays on failure.
 OM_MUST_USE bool om_opt_set(const struct om_opt *opt, void *options, om_str value,
                             struct om_error *err);
 // NULL when there is none; then the nearest name is put into *ret_guess (may come out NULL).
@@ -55,3 +55,5 @@ const struct om_opt *om_opt_find(const struct om_opt_group *group, om_str name,
 void om_opt_copy(const struct om_opt_group *group, void *dst, const void *src);
 void om_opt_finish(const struct om_opt_group *group, void *options);  // frees the texts
 bool om_opt_equal(const struct om_opt_group *group, const void *a, const void *b);
+// Appends the value in the form a user would write; secrets come as ***.
+void om_opt_format(const struct om_opt *opt, const void *options, struct om_buf *out);

@@ -1,6 +1,6 @@
-// YAML (and so JSON) documents as a tree with line numbers; libyaml behind yaml.c. For files that people
-// write: configuration, manifests, lines. Bounded: depth 64, 1,000,000 nodes, aliases refused, duplicate
-// keys refused, one document.
+// YAML (and so JSON) documents as a tree with line numbers; libyaml behind yaml.c. For files that
+// people write: configuration, manifests, lines. Bounded: depth 64, 1,000,000 nodes, aliases
+// refused, duplicate keys refused, one document.
 
 #pragma once
 
@@ -32,7 +32,8 @@ const struct om_yaml_node *om_yaml_get(const struct om_yaml_node *map, const cha
 // The i-th pair of a map in document order; *ret_key_line may be NULL.
 const struct om_yaml_node *om_yaml_pair(const struct om_yaml_node *map, size_t i, om_str *ret_key,
                                         int *ret_key_line);
-// The text of a scalar (NUL-terminated), or the fallback. Plain null, ~ and an empty value are NULL nodes.
+// The text of a scalar (NUL-terminated), or the fallback. Plain null, ~ and an empty value are NULL
+// nodes.
 om_str om_yaml_str(const struct om_yaml_node *node, om_str fallback);
 bool om_yaml_is_quoted(const struct om_yaml_node *node);
 // False when it is no such value; *ret is untouched then. Booleans: true/false, yes/no, on/off.
