@@ -1,9 +1,9 @@
-// Engine: one loaded model, its worker threads, and the newest-frame slots of the cameras. An idle worker
-// takes what waits, in the order the slots were filled, up to the batch the model can take: batch size is
-// a result of load, never a setting.
+// Engine: one loaded model, its worker threads, and the newest-frame slots of the cameras. An idle
+// worker takes what waits, in the order the slots were filled, up to the batch the model can take:
+// batch size is a result of load, never a setting.
 //
-// A slot holds at most one frame; a newer one overwrites it (counted). The result goes to the slot's
-// callback in a worker thread: it may only hand over (post, wake a lane).
+// A slot holds at most one frame; a newer one overwrites it (counted). The result goes to the
+// slot's callback in a worker thread: it may only hand over (post, wake a lane).
 
 #pragma once
 
@@ -23,11 +23,11 @@ struct om_engine_opts {
 };
 
 struct om_slot_result {
-    struct om_frame *frame;  // the reference passes to the receiver
+    struct om_frame *frame;          // the reference passes to the receiver
     const struct om_result *result;  // valid during the callback
     enum om_status status;
-    int64_t queued_us;       // how long it waited in the slot
-    int batch;               // pictures in that run
+    int64_t queued_us;  // how long it waited in the slot
+    int batch;          // pictures in that run
 };
 typedef void om_slot_fn(void *ctx, struct om_slot_result *result);
 
@@ -36,9 +36,8 @@ struct om_slot_stats {
 };
 
 // Takes over `model` (also on failure).
-OM_MUST_USE struct om_engine *om_engine_create(struct om_model *model,
-                                               const struct om_engine_opts *opts,
-                                               struct om_error *err);
+OM_MUST_USE struct om_engine *
+om_engine_create(struct om_model *model, const struct om_engine_opts *opts, struct om_error *err);
 // Waits for the runs under way; every slot must be closed before. Accepts NULL.
 void om_engine_destroy(struct om_engine *engine);
 OM_DEFINE_AUTO(om_engine);

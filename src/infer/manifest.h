@@ -1,6 +1,6 @@
-// Model manifest: how a graph is fed and how its outputs are read. YAML or JSON with the keys name, file,
-// kind, decode, input_size, colour, resize, pad, mean, std, classes, nms, strides, anchors, licence,
-// source; what can be read from the graph (names, shapes, metadata) may be left out.
+// Model manifest: how a graph is fed and how its outputs are read. YAML or JSON with the keys name,
+// file, kind, decode, input_size, colour, resize, pad, mean, std, classes, nms, strides, anchors,
+// licence, source; what can be read from the graph (names, shapes, metadata) may be left out.
 
 #pragma once
 
@@ -73,10 +73,19 @@ enum {
     OM_MANIFEST_CLASSES = 1024
 };
 
-// From the text of one record (JSON or YAML). NULL with key and line in *err; unknown keys that are only
-// informative (note, ops, bytes, sha256, inputs, outputs, opset, ir, value_range) are passed over.
+// From the text of one record (JSON or YAML). NULL with key and line in *err; unknown keys that are
+// only informative (note, ops, bytes, sha256, inputs, outputs, opset, ir, value_range) are passed
+// over.
 OM_MUST_USE struct om_manifest *om_manifest_parse(om_str text, const char *file_name,
                                                   struct om_error *err);
+// The record whose `file` is `graph_file` from a document with a list "models"; OM_NOT_FOUND when
+// there is none.
+OM_MUST_USE struct om_manifest *om_manifest_parse_list(om_str text, const char *file_name,
+                                                       const char *graph_file,
+                                                       struct om_error *err);
+// One that says nothing (given == 0), and a copy of one.
+OM_MUST_USE struct om_manifest *om_manifest_create(void);
+OM_MUST_USE struct om_manifest *om_manifest_copy(const struct om_manifest *manifest);
 void om_manifest_destroy(struct om_manifest *manifest);  // accepts NULL
 OM_DEFINE_AUTO(om_manifest);
 

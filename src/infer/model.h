@@ -1,8 +1,8 @@
-// A model that is loaded and ready: graph, manifest, session. Frames in, detections out, in the calling
-// thread. The engine (infer/engine.h) puts queues and threads around it.
+// A model that is loaded and ready: graph, manifest, session. Frames in, detections out, in the
+// calling thread. The engine (infer/engine.h) puts queues and threads around it.
 //
-// Threads: om_model_run() may be called from several threads at once, each with its own om_model_run
-// context (the tensors); the rest is constant after load.
+// Threads: om_model_run() may be called from several threads at once, each with its own
+// om_model_run context (the tensors); the rest is constant after load.
 
 #pragma once
 
@@ -22,9 +22,10 @@ struct om_region;
 enum { OM_EMBEDDING_MAX = 4096, OM_TOPK_MAX = 16 };
 
 struct om_model_opts {
-    int threads;               // intra-op threads of one run; 0 = one
-    const char *providers;     // "cpu", "cuda,cpu", "tensorrt,cuda,cpu", "openvino,cpu": first that works
-    const char *library;       // path of the ONNX Runtime library; NULL = built-in place
+    int threads;  // intra-op threads of one run; 0 = one
+    const char
+        *providers;  // "cpu", "cuda,cpu", "tensorrt,cuda,cpu", "openvino,cpu": first that works
+    const char *library;  // path of the ONNX Runtime library; NULL = built-in place
 };
 
 struct om_detect_opts {
@@ -54,11 +55,14 @@ struct om_result {
     struct om_model_timing timing;
 };
 
-// Loads `path` (.onnx; its manifest `manifest` or, if NULL, the .yaml/.json beside it or what the graph
-// says). External data only from inside the graph's own folder. NULL with the reason: not ONNX, family not
-// recognised, shapes that contradict the manifest, operator missing.
+// Loads `path` (.onnx; its manifest `manifest` or, if NULL, the .yaml/.json beside it or what the
+// graph says). External data only from inside the graph's own folder. NULL with the reason: not
+// ONNX, family not recognised, shapes that contradict the manifest, operator missing.
 OM_MUST_USE struct om_model *om_model_load(const char *path, const struct om_manifest *manifest,
                                            const struct om_model_opts *opts, struct om_error *err);
+// The manifest of a graph file: the .yaml, .yml or .json beside it, its record in a models.json
+// beside it, else one that says nothing. NULL when one is there but wrong.
+OM_MUST_USE struct om_manifest *om_model_manifest_find(const char *path, struct om_error *err);
 void om_model_destroy(struct om_model *model);  // accepts NULL; no run may be under way
 OM_DEFINE_AUTO(om_model);
 
@@ -73,8 +77,8 @@ OM_MUST_USE struct om_model_ctx *om_model_ctx_create(struct om_model *model, int
 void om_model_ctx_destroy(struct om_model_ctx *ctx);  // accepts NULL
 OM_DEFINE_AUTO(om_model_ctx);
 
-// One run over `count` pictures (<= the ctx's batch). crops[i] (NULL = whole pictures) is the part of the
-// stored picture to look at. results[i] is filled; boxes in pixels of the upright picture.
+// One run over `count` pictures (<= the ctx's batch). crops[i] (NULL = whole pictures) is the part
+// of the stored picture to look at. results[i] is filled; boxes in pixels of the upright picture.
 OM_MUST_USE enum om_status om_model_run(struct om_model_ctx *ctx,
                                         const struct om_frame *const *frames,
                                         const struct om_region *crops, int count,
