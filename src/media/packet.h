@@ -1,5 +1,5 @@
-// Packet: one coded picture, counted, immutable once published. The bytes belong to whoever made the
-// packet (libavformat's buffer, a pool block) and are released through `ops`.
+// Packet: one coded picture, counted, immutable once published. The bytes belong to whoever made
+// the packet (libavformat's buffer, a pool block) and are released through `ops`.
 //
 // Threads: ref and unref from any thread; the fields are constant after om_packet_init().
 
@@ -24,15 +24,15 @@ struct om_packet {
     const struct om_packet_ops *ops;
     const uint8_t *data;
     size_t bytes;
-    int64_t pts_us;       // on the camera's media clock (media/clock.h), strictly increasing in
-                          // decode order for dts; never OM_TIME_NONE once it left the source
+    int64_t pts_us;  // on the camera's media clock (media/clock.h), strictly increasing in
+                     // decode order for dts; never OM_TIME_NONE once it left the source
     int64_t dts_us;
-    int64_t arrival_us;   // om_time_mono_us() when the source got it
-    int64_t wall_us;      // wall time of the picture, best estimate
-    uint32_t epoch;       // counts up at every discontinuity (reconnect, loop, time jump, new format)
+    int64_t arrival_us;  // om_time_mono_us() when the source got it
+    int64_t wall_us;     // wall time of the picture, best estimate
+    uint32_t epoch;  // counts up at every discontinuity (reconnect, loop, time jump, new format)
     bool is_key;
-    bool is_corrupt;      // bytes are missing or known to be damaged
-    void *owner;          // the maker's own
+    bool is_corrupt;  // bytes are missing or known to be damaged
+    void *owner;      // the maker's own
 };
 
 // Sets refs to 1; the other fields are the maker's to fill.
@@ -42,6 +42,6 @@ struct om_packet *om_packet_ref(struct om_packet *packet);
 void om_packet_unref(struct om_packet **packet);
 OM_DEFINE_AUTO_REF(om_packet);
 
-// A packet that owns a copy of `data`, with 64 zeroed bytes of padding behind it; NULL when memory is
-// out.
+// A packet that owns a copy of `data`, with 64 zeroed bytes of padding behind it; NULL when memory
+// is out.
 OM_MUST_USE struct om_packet *om_packet_copy(const void *data, size_t bytes);

@@ -2,8 +2,8 @@
 // camera. It serves the gate (wake the decoder with the whole group of pictures), the recorder's
 // pre-roll and new live viewers alike.
 //
-// Bounded by bytes and by time; when a bound is hit the oldest group of pictures goes as a whole, so the
-// ring always starts with a key frame or is empty.
+// Bounded by bytes and by time; when a bound is hit the oldest group of pictures goes as a whole,
+// so the ring always starts with a key frame or is empty.
 //
 // Threads: one writer, any readers; readers get references in a snapshot.
 
@@ -20,8 +20,8 @@ OM_DEFINE_AUTO(om_ring);
 
 // Adds a reference of its own.
 void om_ring_put(struct om_ring *ring, struct om_packet *packet);
-// References to the packets from the last key frame on, oldest first, into `out` (at most `n`); returns
-// how many. 0 when there is no key frame or more than `n` packets follow it.
+// References to the packets from the last key frame on, oldest first, into `out` (at most `n`);
+// returns how many. 0 when there is no key frame or more than `n` packets follow it.
 size_t om_ring_last_gop(struct om_ring *ring, struct om_packet **out, size_t n);
 void om_ring_clear(struct om_ring *ring);
 size_t om_ring_bytes(struct om_ring *ring);

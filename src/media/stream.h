@@ -39,14 +39,14 @@ enum { OM_EXTRADATA_MAX = 64 * 1024 };
 
 struct om_stream_info {
     enum om_codec codec;
-    int width, height;       // coded picture; 0 when not known before the first frame
-    int rotation_deg;        // clockwise turn that makes the picture upright: 0, 90, 180, 270
-    double fps;              // as declared, 0 when unknown
-    int64_t duration_us;     // of a file, 0 when unknown or endless
-    int64_t bytes_total;     // size of a file, 0 when unknown
+    int width, height;          // coded picture; 0 when not known before the first frame
+    int rotation_deg;           // clockwise turn that makes the picture upright: 0, 90, 180, 270
+    double fps;                 // as declared, 0 when unknown
+    int64_t duration_us;        // of a file, 0 when unknown or endless
+    int64_t bytes_total;        // size of a file, 0 when unknown
     enum om_pixfmt raw_format;  // for OM_CODEC_RAW
-    bool is_live;            // cameras; false for files and folders
-    uint8_t *extradata;      // parameter sets as the container has them (avcC, hvcC, or Annex B)
+    bool is_live;               // cameras; false for files and folders
+    uint8_t *extradata;         // parameter sets as the container has them (avcC, hvcC, or Annex B)
     size_t extradata_bytes;
 };
 
