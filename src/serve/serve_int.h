@@ -88,7 +88,7 @@ OM_MUST_USE struct om_serve_live *om_serve_live_create(struct om_serve *serve);
 void om_serve_live_destroy(struct om_serve_live *live);  // accepts NULL
 
 // ---- the page -----------------------------------------------------------------------------------
-om_handler_fn om_serve_get_asset;
+
 // How many rows the page's files need, and those rows.
 size_t om_serve_page_route_count(void);
 void om_serve_page_routes(struct om_route *rows);

@@ -227,8 +227,11 @@ static void send_packet(struct viewer *viewer, struct om_packet *packet)
     om_buf_clear(out);
     if (viewer->needs_init && om_fmp4_init_segment(viewer->mux, out) != OM_OK)
         return;
-    if (om_fmp4_fragment(viewer->mux, &packet, 1, viewer->gap_us, OM_STR(""), out) != OM_OK ||
-        out->has_failed) {
+    enum om_status status =
+        om_fmp4_fragment(viewer->mux, &packet, 1, viewer->gap_us, OM_STR(""), out);
+    if (status == OM_INVALID)  // parameters or remarks without a picture
+        return;
+    if (status != OM_OK || out->has_failed) {
         skip(viewer);
         return;
     }
