@@ -15,6 +15,9 @@ struct om_control {
     struct om_conf *given;  // what the user gave
     struct om_history *history;
     struct om_conf *current;  // given, with the history laid over
+
+    struct om_mutex
+        current_lock;  // taken under `lock` to replace `current`; alone suffices to read it
 };
 
 // What would run with the history as it is; NULL with *err.
@@ -30,6 +33,7 @@ struct om_control *om_control_create(struct om_pipeline *pipeline, const struct 
     om_auto(om_control) control = om_new(struct om_control);
     control->pipeline = pipeline;
     om_mutex_init(&control->lock);
+    om_mutex_init(&control->current_lock);
     control->given = om_conf_copy(conf);
     control->history = om_history_open(conf->home, err);
     if (!control->history)
@@ -45,6 +49,7 @@ void om_control_destroy(struct om_control *control)
     om_conf_destroy(control->current);
     om_history_close(control->history);
     om_conf_destroy(control->given);
+    om_mutex_finish(&control->current_lock);
     om_mutex_finish(&control->lock);
     om_free(control);
 }
@@ -57,6 +62,7 @@ static bool apply(struct om_control *control, struct om_conf *next, struct om_er
         om_conf_destroy(next);
         return false;
     }
+    om_with_lock(&control->current_lock);
     om_conf_destroy(control->current);
     control->current = next;
     return true;
@@ -68,9 +74,11 @@ bool om_control_start(struct om_control *control, struct om_error *err)
     return apply(control, om_conf_copy(control->current), err);
 }
 
+// Answers while a change is applied, which may take as long as a model loads: then with what ran
+// before.
 struct om_conf *om_control_conf(struct om_control *control)
 {
-    om_with_lock(&control->lock);
+    om_with_lock(&control->current_lock);
     return om_conf_copy(control->current);
 }
 
