@@ -19,16 +19,18 @@
 #include "media/frame.h"
 #include "media/picture.h"
 
-enum { PATH_SIZE = 1024, STEP_QUICK = 9 };
+enum { PATH_SIZE = 1024 };
 
 static const struct {
     const char *name;
     double share;  // as in the data's README
+    int quick;     // pictures, when not all are taken
 } detectors[] = {
-    {"yolox_nano_416", 0.993},    {"nanodet_m_416", 0.992},        {"picodet_s_320", 0.993},
-    {"fastestdet_352", 0.964},    {"deimv2_atto_320_int8", 0.423}, {"yolov8n_640_int8", 0.943},
-    {"yolo26n_640_int8", 0.808},  {"yolov5n_plate_640", 1.000},    {"yunet_n_640", 0.978},
-    {"ultraface_rfb_320", 0.986},
+    {"yolox_nano_416", 0.993, 7},       {"nanodet_m_416", 0.992, 7},
+    {"picodet_s_320", 0.993, 7},        {"fastestdet_352", 0.964, 7},
+    {"deimv2_atto_320_int8", 0.423, 7}, {"yolov8n_640_int8", 0.943, 4},
+    {"yolo26n_640_int8", 0.808, 2},     {"yolov5n_plate_640", 1.000, 7},
+    {"yunet_n_640", 0.978, 7},          {"ultraface_rfb_320", 0.986, 7},
 };
 
 struct tally {
@@ -89,10 +91,11 @@ static void compare(const struct om_json *dets, const struct om_detections *ours
 }
 
 static void run_pictures(const char *shared, struct om_model_ctx *ctx, const struct om_json *images,
-                         struct tally *tally)
+                         int quick, struct tally *tally)
 {
     const char *mode = getenv("OMMA_PARITY");
-    size_t step = mode && strcmp(mode, "full") == 0 ? 1 : STEP_QUICK;
+    bool is_full = mode && strcmp(mode, "full") == 0;
+    size_t step = is_full ? 1 : 5;
     const struct om_detect_opts opts = OM_DETECT_OPTS_DEFAULT;
     struct om_result *result = om_new(struct om_result);
 
@@ -102,6 +105,8 @@ static void run_pictures(const char *shared, struct om_model_ctx *ctx, const str
         char path[PATH_SIZE];
         struct om_error err = {0};
         snprintf(path, sizeof(path), "%s/data/%s", shared, name);
+        if (!is_full && (tally->pictures == quick || !om_json_len(om_json_get(image, "dets"))))
+            continue;
         om_auto_ref(om_frame) frame = om_picture_load(path, &err);
         if (!frame)
             printf("%s: %s\n", path, err.text);
@@ -118,7 +123,7 @@ static void run_pictures(const char *shared, struct om_model_ctx *ctx, const str
     om_free(result);
 }
 
-static bool check(const char *shared, const char *name, double share)
+static bool check(const char *shared, const char *name, double share, int quick)
 {
     char path[PATH_SIZE];
     struct om_error err = {0};
@@ -139,7 +144,7 @@ static bool check(const char *shared, const char *name, double share)
     om_assert(ctx);
 
     struct tally t = {0};
-    run_pictures(shared, ctx, om_json_get(json, "images"), &t);
+    run_pictures(shared, ctx, om_json_get(json, "images"), quick, &t);
     double got = t.wanted ? (double)t.found / t.wanted : 1;
     bool is_good = got >= share - 0.01 && t.extra <= OM_MAX(t.wanted - t.found, 0);
     printf("%-22s %.4f of %4d (wanted %.3f), %d missing, %d extra; pre %.2f infer %.1f post %.3f "
@@ -167,8 +172,7 @@ int main(int argc, char **argv)
         for (int a = 1; a < argc; a++)
             is_wanted |= strcmp(argv[a], detectors[i].name) == 0;
         if (is_wanted)
-            is_good &= check(shared, detectors[i].name, detectors[i].share);
+            is_good &= check(shared, detectors[i].name, detectors[i].share, detectors[i].quick);
     }
-    om_assert(is_good);
-    return 0;
+    return is_good ? 0 : 1;
 }

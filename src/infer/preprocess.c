@@ -9,6 +9,11 @@
 // cv2.imread() and cv2.resize(). Chroma of studio-range video is repeated, as libswscale does for a
 // plain conversion.
 
+// The loops below are written to be turned into vector code, which gcc does from -O3 on only.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
+#pragma GCC optimize("O3")
+#endif
+
 #include "infer/preprocess.h"
 
 #include <math.h>
@@ -44,7 +49,7 @@ struct om_prep {
     int channels, width, height;
     enum om_colour colour;
     enum om_resize resize;
-    float pad, scale[3], bias[3];
+    float pad, mean[3], std[3];
 
     struct plan plan;  // what the tables below are for; width 0 = for nothing
     struct om_geometry geometry;
@@ -94,8 +99,8 @@ struct om_prep *om_prep_create(const struct om_manifest *manifest, int channels,
     prep->resize = manifest->resize;
     prep->pad = manifest->pad;
     for (int c = 0; c < 3; c++) {
-        prep->scale[c] = 1 / manifest->std[c];
-        prep->bias[c] = -manifest->mean[c] / manifest->std[c];
+        prep->mean[c] = manifest->mean[c];
+        prep->std[c] = manifest->std[c];
     }
     int side = OM_MAX(width, height);  // either axis may lie along either side
     if (!axis_alloc(&prep->across, side) || !axis_alloc(&prep->down, side))
@@ -387,16 +392,20 @@ OM_KERNEL static void resample_across3(int16_t *restrict out, const uint32_t *re
     }
 }
 
+// The quotient is the one that division gives: quantised networks jump at the last bit. A product
+// with the reciprocal and one step of correction (fused where the machine can) costs a tenth of
+// dividing.
 OM_KERNEL static void blend_rows(float *restrict out, const int16_t *restrict a,
                                  const int16_t *restrict b, size_t n, const int16_t weight[2],
-                                 const float affine[2])
+                                 const float norm[2])
 {
     const int32_t wa = weight[0], wb = weight[1];
-    const float scale = affine[0], bias = affine[1];
+    const float mean = norm[0], std = norm[1], reciprocal = 1 / norm[1];
 
     for (size_t i = 0; i < n; i++) {
         int32_t level = ((a[i] * wa >> 16) + (b[i] * wb >> 16) + 2) >> 2;
-        out[i] = (float)level * scale + bias;
+        float dividend = (float)level - mean, quotient = dividend * reciprocal;
+        out[i] = quotient + (dividend - quotient * std) * reciprocal;
     }
 }
 
@@ -583,12 +592,12 @@ static void fill_rows(struct om_prep *prep, const struct om_frame *frame, float 
         for (int c = 0; c < prep->channels; c++) {
             const int16_t *from[2] = {prep->resampled[a] + (size_t)c * n,
                                       prep->resampled[b] + (size_t)c * n};
-            const float affine[2] = {prep->scale[c], prep->bias[c]};
+            const float norm[2] = {prep->mean[c], prep->std[c]};
             float *plane = tensor + (size_t)c * plane_size;
             float *line = (float *)(void *)prep->packed;
             if (!prep->is_turned)
                 line = plane + (ptrdiff_t)(g->offset_y + i) * g->input_width + g->offset_x;
-            blend_rows(line, from[0], from[1], n, weight, affine);
+            blend_rows(line, from[0], from[1], n, weight, norm);
             if (prep->is_turned)
                 write_turned(prep, line, plane, i);
         }
@@ -603,7 +612,7 @@ static void fill_border(const struct om_prep *prep, float *tensor)
     if (g->width == g->input_width && g->height == g->input_height)
         return;
     for (int c = 0; c < prep->channels; c++) {
-        float pad = prep->pad * prep->scale[c] + prep->bias[c];
+        float pad = (prep->pad - prep->mean[c]) / prep->std[c];
         for (size_t i = 0; i < n; i++)
             tensor[(size_t)c * n + i] = pad;
     }

@@ -17,8 +17,7 @@ export function takeSlots(count: number): (() => void) | null {
     if (!isHeld) return;
     isHeld = false;
     free += count;
-    // Later, not now: who gives them back may be in the middle of taking others.
-    setTimeout(() => waiting.forEach((wake) => wake()));
+    for (const wake of [...waiting]) wake();
   };
 }
 
