@@ -52,9 +52,12 @@ void om_arena_destroy(struct om_arena *arena)
 
 void *om_arena_alloc(struct om_arena *arena, size_t size)
 {
-    if (size > arena->total_max - arena->total)
+    size_t left = arena->total_max - arena->total;
+    if (size > left || left == 0)
         return NULL;
     size_t need = (OM_MAX(size, (size_t)1) + ALIGN - 1) / ALIGN * ALIGN;
+    if (need < size)
+        return NULL;
     struct block *block = arena->blocks;
     if (!block || block->cap - block->used < need) {
         block = block_create(OM_MAX(need, (size_t)BLOCK_BYTES), arena->blocks);
@@ -65,7 +68,7 @@ void *om_arena_alloc(struct om_arena *arena, size_t size)
     void *at = block->bytes + block->used;
     memset(at, 0, need);
     block->used += need;
-    arena->total += size;
+    arena->total += OM_MIN(need, left);  // many small pieces count with their padding
     return at;
 }
 

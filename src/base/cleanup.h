@@ -28,7 +28,7 @@
 // Returns *(ptr) and leaves NULL behind: ownership moves to the caller.
 #define om_steal(ptr)                                                                              \
     ({                                                                                             \
-        typeof(*(ptr)) taken = *(ptr);                                                             \
+        typeof(*(ptr)) om_taken_ = *(ptr);                                                         \
         *(ptr) = NULL;                                                                             \
-        taken;                                                                                     \
+        om_taken_;                                                                                 \
     })

@@ -331,15 +331,26 @@ const struct om_json *om_json_at(const struct om_json *array, size_t i)
     return ours(json_array_get(lib(array), i));
 }
 
+bool om_json_next(const struct om_json *object, void **at, const char **ret_key,
+                  const struct om_json **ret_value)
+{
+    *at = *at ? json_object_iter_next(lib(object), *at) : json_object_iter(lib(object));
+    if (!*at)
+        return false;
+    *ret_key = json_object_iter_key(*at);
+    *ret_value = ours(json_object_iter_value(*at));
+    return true;
+}
+
 const struct om_json *om_json_member(const struct om_json *object, size_t i, const char **ret_key)
 {
-    void *at = json_object_iter(lib(object));
-    for (; at && i > 0; i--)
-        at = json_object_iter_next(lib(object), at);
-    if (!at)
-        return NULL;
-    *ret_key = json_object_iter_key(at);
-    return ours(json_object_iter_value(at));
+    void *at = NULL;
+    const struct om_json *value;
+    do {
+        if (!om_json_next(object, &at, ret_key, &value))
+            return NULL;
+    } while (i-- > 0);
+    return value;
 }
 
 om_str om_json_as_str(const struct om_json *value, om_str fallback)

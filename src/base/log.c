@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,7 +11,9 @@
 #include "base/json.h"
 #include "base/time.h"
 
-enum { LINE_BYTES_MAX = 4096, TEXT_BYTES_MAX = 2048, LEVELS = 5 };
+// A line holds the longest text even when each of its bytes becomes an escape of six, and the
+// fields.
+enum { TEXT_BYTES_MAX = 2048, LINE_BYTES_MAX = 8 * TEXT_BYTES_MAX, LEVELS = 5 };
 
 static atomic_int level_max = OM_LOG_INFO;
 static atomic_int form = OM_LOG_AUTO;
@@ -105,9 +108,24 @@ static void write_human(struct om_buf *line, const struct om_log *log, enum om_l
     }
 }
 
+// One write, so that lines of different threads never mix; only a pipe that is full takes a part. A
+// log that cannot be written has nobody to be told.
+static void write_line(int to, om_str line)
+{
+    while (line.n > 0) {
+        ssize_t n = write(to, line.p, line.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;
+        line = om_str_sub(line, (size_t)n, line.n);
+    }
+}
+
 void om_log_write(const struct om_log *log, enum om_log_level level,
                   const struct om_log_fields *fields, const char *format, ...)
 {
+    int saved_errno = errno;
     char text[TEXT_BYTES_MAX];
     va_list args;
     va_start(args, format);
@@ -124,7 +142,7 @@ void om_log_write(const struct om_log *log, enum om_log_level level,
         write_json(&line, log, level, fields, text);
     om_buf_append_char(&line, '\n');
     atomic_fetch_add_explicit(&counts[level], 1, memory_order_relaxed);
-    // One write, so that lines of different threads never mix. A log that cannot be written has
-    // nobody to be told.
-    (void)!write(to, om_buf_text(&line), line.len);
+    if (!line.has_failed)
+        write_line(to, om_buf_str(&line));
+    errno = saved_errno;
 }

@@ -1,5 +1,7 @@
 #include "base/map.h"
 
+#include <sodium.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -16,7 +18,7 @@ struct entry {
 struct om_map {
     struct entry *entries;
     size_t cap, len;  // cap is a power of two
-    uint64_t seed;
+    unsigned char seed[crypto_shorthash_KEYBYTES];
 };
 
 struct om_map *om_map_create(void)
@@ -25,7 +27,7 @@ struct om_map *om_map_create(void)
     struct om_map *map = om_new(struct om_map);
     map->cap = CAP_START;
     map->entries = om_new_array(struct entry, map->cap);
-    om_rand_bytes(&map->seed, sizeof(map->seed));
+    om_rand_bytes(map->seed, sizeof(map->seed));
     return map;
 }
 
@@ -44,15 +46,14 @@ size_t om_map_len(const struct om_map *map)
     return map->len;
 }
 
-// FNV-1a from a secret start, finished by a multiply-shift: good enough against chosen keys of ids.
+// SipHash-2-4: who does not know the seed cannot choose keys that collide.
 static uint64_t hash_of(const struct om_map *map, om_str key)
 {
-    uint64_t h = map->seed ^ 0xcbf29ce484222325u;
-    for (size_t i = 0; i < key.n; i++)
-        h = (h ^ (unsigned char)key.p[i]) * 0x100000001b3u;
-    h ^= h >> 32;
-    h *= 0x9e3779b97f4a7c15u;
-    return h ^ (h >> 29);
+    static_assert(crypto_shorthash_BYTES == sizeof(uint64_t), "a hash fits 64 bits");
+    uint64_t hash;
+    (void)crypto_shorthash((unsigned char *)&hash, (const unsigned char *)(key.n ? key.p : ""),
+                           key.n, map->seed);
+    return hash;
 }
 
 // The entry with that key, or the free one where it would go.

@@ -1,4 +1,4 @@
-// Hash map from strings to pointers; keys are copied. Seeded per process against chosen collisions.
+// Hash map from strings to pointers; keys are copied. Seeded per map against chosen collisions.
 // Not thread-safe; different maps may be used in parallel.
 
 #pragma once

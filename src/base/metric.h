@@ -60,6 +60,7 @@ void om_hist_add(struct om_hist *hist, int64_t us);
 double om_hist_quantile_us(const struct om_hist *hist, double q);
 
 // Called at scrape time; appends whole metric families in Prometheus text form.
+// It must not register, add or remove; after om_metric_collector_remove() it is never called again.
 typedef void om_metric_collect_fn(void *ctx, struct om_buf *out);
 void om_metric_collector_add(om_metric_collect_fn *fn, void *ctx);
 void om_metric_collector_remove(om_metric_collect_fn *fn, void *ctx);

@@ -50,21 +50,34 @@ void om_pool_destroy(struct om_pool *pool)
         pool_free(pool);
 }
 
-void *om_pool_take(struct om_pool *pool)
+// A kept block, or with *ret = NULL the right to allocate one. False at the bound.
+static bool take_kept(struct om_pool *pool, void **ret)
 {
     om_with_lock(&pool->lock);
     if (pool->stats.out == pool->blocks_max) {
         pool->stats.misses++;
-        return NULL;
+        return false;
     }
-    void *block = pool->stats.kept > 0 ? pool->kept[--pool->stats.kept]
-                                       : om_try_alloc_aligned(pool->block_bytes);
-    if (!block) {
-        pool->stats.misses++;
-        return NULL;
-    }
+    *ret = pool->stats.kept > 0 ? pool->kept[--pool->stats.kept] : NULL;
     pool->stats.out++;
     pool->stats.out_max = OM_MAX(pool->stats.out_max, pool->stats.out);
+    return true;
+}
+
+void *om_pool_take(struct om_pool *pool)
+{
+    void *block;
+    if (!take_kept(pool, &block))
+        return NULL;
+    if (block)
+        return block;
+    // Outside of the lock: clearing a large block takes long, and others may only want a kept one.
+    block = om_try_alloc_aligned(pool->block_bytes);
+    if (!block) {
+        om_with_lock(&pool->lock);
+        pool->stats.out--;
+        pool->stats.misses++;
+    }
     return block;
 }
 

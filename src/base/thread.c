@@ -109,10 +109,31 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+static size_t stack_size(size_t wanted)
+{
+    enum { STACK_BYTES = 256 * 1024 };
+    size_t size = wanted ? wanted : STACK_BYTES;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    size *= 4;  // checked functions have larger frames
+#endif
+    return OM_MAX(size, (size_t)PTHREAD_STACK_MIN);
+}
+
+// Signals are the main thread's business; the mask is inherited. What a fault raises stays, so that
+// handlers of crashes see it.
+static void block_signals(sigset_t *ret_before)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF};
+    sigset_t set;
+    (void)sigfillset(&set);
+    for (size_t i = 0; i < OM_ARRAY_LEN(faults); i++)
+        (void)sigdelset(&set, faults[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &set, ret_before);
+}
+
 bool om_thread_start(struct om_thread *thread, const char *name, size_t stack_bytes,
                      om_thread_fn *fn, void *ctx)
 {
-    enum { STACK_BYTES = 256 * 1024 };
     om_assert(!thread->is_running);
     struct start *start = om_new(struct start);
     start->fn = fn;
@@ -121,13 +142,9 @@ bool om_thread_start(struct om_thread *thread, const char *name, size_t stack_by
 
     pthread_attr_t attr;
     om_assert(pthread_attr_init(&attr) == 0);
-    size_t stack = OM_MAX(stack_bytes ? stack_bytes : STACK_BYTES, (size_t)PTHREAD_STACK_MIN);
-    om_assert(pthread_attr_setstacksize(&attr, stack) == 0);
-
-    // Signals are the main thread's business; the mask is inherited.
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    om_assert(pthread_attr_setstacksize(&attr, stack_size(stack_bytes)) == 0);
+    sigset_t before;
+    block_signals(&before);
     thread->is_running = pthread_create(&thread->handle, &attr, thread_main, start) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);

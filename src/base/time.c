@@ -76,16 +76,29 @@ static bool take_number(om_str s, size_t *at, size_t digits, char end, int *ret)
     return true;
 }
 
-static int64_t take_fraction_us(om_str s, size_t *at)
+static bool take_fraction_us(om_str s, size_t *at, int64_t *ret)
 {
+    *ret = 0;
     if (*at >= s.n || s.p[*at] != '.')
-        return 0;
-    int64_t us = 0, unit = OM_SECOND / 10;
-    for ((*at)++; *at < s.n && s.p[*at] >= '0' && s.p[*at] <= '9'; (*at)++) {
-        us += (s.p[*at] - '0') * unit;
-        unit /= 10;
-    }
-    return us;
+        return true;
+    size_t start = ++*at;
+    int64_t unit = OM_SECOND / 10;
+    for (; *at < s.n && s.p[*at] >= '0' && s.p[*at] <= '9'; (*at)++, unit /= 10)
+        *ret += (s.p[*at] - '0') * unit;
+    return *at > start;
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && is_leap);
+}
+
+static bool is_date(const struct tm *tm)
+{
+    return tm->tm_year >= 1900 && tm->tm_mon >= 1 && tm->tm_mon <= 12 && tm->tm_mday >= 1 &&
+           tm->tm_mday <= days_in_month(tm->tm_year, tm->tm_mon);
 }
 
 static bool take_offset_s(om_str s, size_t *at, int *ret)
@@ -114,11 +127,11 @@ _Bool om_time_parse(const char *text, size_t n, int64_t *ret_wall_us)
         !take_number(s, &at, 2, 'T', &tm.tm_mday) || !take_number(s, &at, 2, ':', &tm.tm_hour) ||
         !take_number(s, &at, 2, ':', &tm.tm_min) || !take_number(s, &at, 2, 0, &tm.tm_sec))
         return false;
-    int64_t us = take_fraction_us(s, &at);
-    if (!take_offset_s(s, &at, &offset_s) || at != s.n)
+    int64_t us;
+    if (!take_fraction_us(s, &at, &us) || !take_offset_s(s, &at, &offset_s) || at != s.n)
         return false;
-    if (tm.tm_year < 1900 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-        tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+    // A leap second counts as the first second of the next minute.
+    if (!is_date(&tm) || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
         return false;
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;

@@ -1,8 +1,6 @@
 // Answers: from a status and a body to bytes for the wire (HTTP/1.1) or to header lines and a body
 // that HTTP/2 frames later.
 
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 
 #include "base/assert.h"
@@ -11,6 +9,7 @@
 #include "base/time.h"
 #include "net/asset.h"
 #include "net/exchange_int.h"
+#include "net/ws.h"
 
 static const struct {
     int status;
@@ -431,18 +430,6 @@ size_t om_exchange_unsent(struct om_exchange *x)
 // ---- WebSocket
 // ------------------------------------------------------------------------------------
 
-static void accept_key(om_str key, char text[32])
-{
-    static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    char joined[24 + sizeof(magic)];
-    om_assert(key.n == 24);
-    memcpy(joined, key.p, 24);
-    memcpy(joined + 24, magic, sizeof(magic));
-    unsigned char digest[SHA_DIGEST_LENGTH];
-    SHA1((const unsigned char *)joined, 24 + sizeof(magic) - 1, digest);
-    EVP_EncodeBlock((unsigned char *)text, digest, sizeof(digest));
-}
-
 static bool start_websocket(struct om_exchange *x, const struct om_ws_ops *ops, void *ctx,
                             const char *accept)
 {
@@ -465,42 +452,25 @@ static bool start_websocket(struct om_exchange *x, const struct om_ws_ops *ops, 
 void om_ws_accept(struct om_exchange *x, const struct om_ws_ops *ops, void *ctx, size_t message_max)
 {
     om_str key;
-    char accept[32];
+    char accept[OM_WS_ACCEPT_SIZE];
     om_assert(x->request.route->flags & OM_ROUTE_WEBSOCKET);
     om_assert(om_exchange_header(x, "sec-websocket-key", &key));
-    accept_key(key, accept);
+    om_ws_accept_key(key, accept);
     x->message_max = message_max;
     if (!start_websocket(x, ops, ctx, accept))
         ops->closed(ctx);
 }
 
-// One unmasked, final frame.
-static void put_frame(struct om_buf *out, int opcode, om_str data)
-{
-    om_buf_append_u8(out, (uint8_t)(0x80 | opcode));
-    if (data.n < 126) {
-        om_buf_append_u8(out, (uint8_t)data.n);
-    } else if (data.n <= UINT16_MAX) {
-        om_buf_append_u8(out, 126);
-        om_buf_append_u16be(out, (uint16_t)data.n);
-    } else {
-        om_buf_append_u8(out, 127);
-        om_buf_append_u64be(out, data.n);
-    }
-    om_buf_append_str(out, data);
-}
-
 enum om_status om_ws_send(struct om_exchange *x, bool is_text, om_str data)
 {
-    enum { FRAME_HEADER_MAX = 10, OPCODE_TEXT = 1, OPCODE_BINARY = 2 };
     om_with_lock(&x->lock);
     if (x->state != OM_EXCHANGE_WEBSOCKET || x->has_ws_closed)
         return OM_END;
-    size_t n = data.n + FRAME_HEADER_MAX;
+    size_t n = data.n + OM_WS_FRAME_HEADER_MAX;
     if (!reserve_unsent(x, n))
         return OM_LIMIT;
     size_t before = om_queue_len(&x->out);
-    put_frame(&x->out.buf, is_text ? OPCODE_TEXT : OPCODE_BINARY, data);
+    om_ws_put_frame(&x->out.buf, is_text ? OM_WS_TEXT : OM_WS_BINARY, data);
     atomic_fetch_sub(&x->flow->unsent, n - (om_queue_len(&x->out) - before));
     x->body_sent += data.n;
     om_exchange_notify(x);
@@ -509,7 +479,7 @@ enum om_status om_ws_send(struct om_exchange *x, bool is_text, om_str data)
 
 void om_ws_close(struct om_exchange *x, int code, const char *reason)
 {
-    enum { REASON_MAX = 123, OPCODE_CLOSE = 8 };
+    enum { REASON_MAX = 123 };
     om_with_lock(&x->lock);
     if (x->state != OM_EXCHANGE_WEBSOCKET || x->has_ws_closed)
         return;
@@ -518,7 +488,7 @@ void om_ws_close(struct om_exchange *x, int code, const char *reason)
     payload[1] = (char)(code & 0xff);
     om_str_copy(payload + 2, sizeof(payload) - 2, om_str_from(reason));
     size_t before = om_queue_len(&x->out);
-    put_frame(&x->out.buf, OPCODE_CLOSE, om_str_n(payload, 2 + strlen(payload + 2)));
+    om_ws_put_frame(&x->out.buf, OM_WS_CLOSE, om_str_n(payload, 2 + strlen(payload + 2)));
     count_unsent(x, before);
     x->has_ws_closed = true;
     om_exchange_notify(x);

@@ -9,6 +9,8 @@
 #include "base/time.h"
 #include "net/conn_int.h"
 #include "net/http1.h"
+#include "net/http2.h"
+#include "net/ws.h"
 
 enum {
     LINGER_US = OM_SECOND,          // how long a refused client may take to hang up
@@ -119,8 +121,10 @@ void om_conn_destroy(struct om_conn *conn)
 {
     om_conn_set_state(conn, OM_CONN_CLOSED);
     om_loop_fd_remove(conn->server->loop, &conn->watch);
+    om_conn_http2_finish(conn);
     if (conn->x)
         om_conn_finish_exchange(conn, conn->x);
+    om_ws_destroy(conn->ws);
     om_http1_destroy(conn->http1);
     close(conn->watch.fd);
     om_list_remove(&conn->link);
@@ -251,16 +255,32 @@ static void receive(struct om_conn *conn)
     }
 }
 
+// Clear text speaks HTTP/2 only by prior knowledge: its preface is no request of HTTP/1.1.
+static bool detect(struct om_conn *conn)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    om_str wanted = om_str_n(preface, sizeof(preface) - 1);
+    om_str seen = om_str_sub(conn->view, 0, wanted.n);
+    if (seen.n < wanted.n && om_str_starts_with(wanted, seen))
+        return false;
+    if (om_str_equal(seen, wanted))
+        om_conn_http2_start(conn);
+    else
+        om_conn_http1_start(conn);
+    return true;
+}
+
 static bool take(struct om_conn *conn)
 {
     switch (conn->state) {
     case OM_CONN_DETECT:
-        if (conn->view.n == 0)
-            return false;
-        om_conn_http1_start(conn);
-        return true;
+        return detect(conn);
     case OM_CONN_HTTP1:
         return om_conn_http1_take(conn);
+    case OM_CONN_HTTP2:
+        return om_conn_http2_take(conn);
+    case OM_CONN_WEBSOCKET:
+        return om_conn_ws_take(conn);
     default:
         return false;
     }
@@ -271,7 +291,16 @@ static bool take(struct om_conn *conn)
 
 static bool pump(struct om_conn *conn)
 {
-    return conn->state == OM_CONN_HTTP1 ? om_conn_http1_pump(conn) : false;
+    switch (conn->state) {
+    case OM_CONN_HTTP1:
+        return om_conn_http1_pump(conn);
+    case OM_CONN_HTTP2:
+        return om_conn_http2_pump(conn);
+    case OM_CONN_WEBSOCKET:
+        return om_conn_ws_pump(conn);
+    default:
+        return false;
+    }
 }
 
 // Everything is said: no more from us, then wait a little for the client to hang up. Closing at
@@ -335,16 +364,23 @@ static void on_event(void *ctx, int events)
 
 void om_conn_pump(struct om_conn *conn, struct om_exchange *x)
 {
-    (void)x;
+    if (conn->state == OM_CONN_HTTP2)
+        om_http2_pump(conn->http2, x);
     turn(conn);
 }
 
 void om_conn_drain(struct om_conn *conn)
 {
-    if (conn->x)
+    if (conn->state == OM_CONN_HTTP2) {
+        om_http2_shut_down(conn->http2);
+    } else if (conn->state == OM_CONN_WEBSOCKET && conn->x) {
+        om_conn_ws_drain(conn);
+    } else if (conn->x) {
+        om_with_lock(&conn->x->lock);
         conn->x->keeps_alive = false;
-    else
+    } else {
         conn->wants_close = true;
+    }
     turn(conn);
 }
 
@@ -395,6 +431,10 @@ void om_conn_sweep(struct om_conn *conn, int64_t now_us)
         om_conn_set_state(conn, OM_CONN_CLOSED);
     } else if (conn->state == OM_CONN_HTTP1) {
         sweep_http1(conn, now_us);
+    } else if (conn->state == OM_CONN_HTTP2) {
+        om_conn_http2_sweep(conn, now_us);
+    } else if (conn->state == OM_CONN_WEBSOCKET) {
+        om_conn_ws_sweep(conn, now_us);
     }
     if (!has_output(conn))
         trim(conn, now_us);

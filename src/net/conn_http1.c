@@ -90,7 +90,7 @@ bool om_conn_http1_pump(struct om_conn *conn)
     struct om_exchange *x = conn->x;
     if (!x || !x->is_dispatched || conn->tail.n)
         return false;
-    bool is_complete, has_failed, has_news;
+    bool is_complete, is_websocket, keeps_alive, has_failed, has_news;
     {
         om_with_lock(&x->lock);
         has_failed = x->out.buf.has_failed;
@@ -100,8 +100,12 @@ bool om_conn_http1_pump(struct om_conn *conn)
         is_complete = x->state == OM_EXCHANGE_COMPLETE;
         if (is_complete)
             conn->tail = x->asset;
-        if (x->state == OM_EXCHANGE_WEBSOCKET && conn->state != OM_CONN_WEBSOCKET)
-            om_conn_set_state(conn, OM_CONN_WEBSOCKET);
+        is_websocket = x->state == OM_EXCHANGE_WEBSOCKET;
+        keeps_alive = x->keeps_alive;
+    }
+    if (is_websocket) {
+        om_conn_set_state(conn, OM_CONN_WEBSOCKET);
+        om_conn_ws_start(conn);
     }
     if (has_failed || conn->out.buf.has_failed) {
         om_conn_set_state(conn, OM_CONN_CLOSED);
@@ -109,7 +113,7 @@ bool om_conn_http1_pump(struct om_conn *conn)
     }
     if (!is_complete)
         return has_news;
-    conn->wants_close = !x->keeps_alive;
+    conn->wants_close = !keeps_alive;
     om_conn_finish_exchange(conn, x);
     conn->x = NULL;
     conn->state_us = om_loop_now_us(conn->server->loop);

@@ -62,6 +62,7 @@ struct om_conn {
     bool is_eof;           // the client will send no more
     bool wants_close;      // after what is in `out`
     bool is_blocked;       // the socket took less than there was
+    bool is_closing;       // WebSocket: our close frame is on its way
     struct om_flow *flow;  // counted
     om_str view;           // input that is not yet parsed: in `in` or in the server's scratch
     struct om_buf in;
@@ -73,6 +74,7 @@ struct om_conn {
     struct om_exchange *x;  // HTTP/1.1 and WebSocket: the one at work
     int64_t state_us;       // since when it is in this state, or idle in it
     int64_t read_us;        // when something last came in
+    int64_t ping_us;        // WebSocket: when we last asked whether it is there
     int64_t sent_us;        // when something last went out, or there was nothing to send
     char address[OM_ADDRESS_SIZE], local_name[OM_ADDRESS_SIZE];
 };
@@ -107,3 +109,20 @@ bool om_conn_http1_take(struct om_conn *conn);
 bool om_conn_http1_pump(struct om_conn *conn);
 // Answers a client that was too slow.
 void om_conn_http1_timeout(struct om_conn *conn);
+
+// ---- conn_http2.c
+// ---------------------------------------------------------------------------------
+void om_conn_http2_start(struct om_conn *conn);
+bool om_conn_http2_take(struct om_conn *conn);
+bool om_conn_http2_pump(struct om_conn *conn);
+void om_conn_http2_sweep(struct om_conn *conn, int64_t now_us);
+// Lets all its exchanges go.
+void om_conn_http2_finish(struct om_conn *conn);
+
+// ---- conn_ws.c
+// ------------------------------------------------------------------------------------
+void om_conn_ws_start(struct om_conn *conn);
+bool om_conn_ws_take(struct om_conn *conn);
+bool om_conn_ws_pump(struct om_conn *conn);
+void om_conn_ws_drain(struct om_conn *conn);
+void om_conn_ws_sweep(struct om_conn *conn, int64_t now_us);

@@ -83,6 +83,7 @@ struct om_exchange {
     struct om_list link;        // the connection's
     struct om_refusal refusal;  // answered instead of calling the handler
     size_t body_counted;        // of request.body, in hub->body_bytes
+    size_t unread_bytes;        // HTTP/2: of the body, that came after the answer
     int32_t stream_id;
     bool is_dispatched, is_submitted, is_deferred;
 };

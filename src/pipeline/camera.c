@@ -43,7 +43,7 @@ struct om_camera {
     struct om_connect_gate *gate;
     struct om_journal *journal;
     struct om_stages *stages;
-    struct om_hub *hub;
+    struct om_feed_hub *hub;
     char safe_source[OM_SOURCE_TEXT_SIZE];
     enum om_source_kind kind;
 
@@ -181,7 +181,7 @@ static void hand_over(struct om_camera *cam, struct om_packet *packet,
         learn_stream(cam, info);
     cam->epoch = packet->epoch;
     if (is_video_passthrough(info))
-        om_hub_publish(cam->hub, packet, cam->stream);
+        om_feed_hub_publish(cam->hub, packet, cam->stream);
     struct om_mail mail = {.packet = packet, .stream = om_stream_ref_ref(cam->stream)};
     om_stages_put(cam->stages, mail, info->is_live ? OM_MAILBOX_NEWEST_WINS : OM_MAILBOX_WAIT,
                   &cam->cancel);
@@ -263,7 +263,7 @@ static enum om_status try_once(struct om_camera *cam, struct om_error *err)
     if (!source)
         return om_cancel_is_set(&cam->cancel) ? OM_CANCELLED : err->status;
     om_stream_ref_unref(&cam->stream);
-    om_hub_clear(cam->hub);
+    om_feed_hub_clear(cam->hub);
     enum om_status status = read_stream(cam, source, err);
     if (om_cancel_is_set(&cam->cancel))
         return OM_CANCELLED;
@@ -302,7 +302,7 @@ static void play_fallback(struct om_camera *cam, int64_t until_us)
             return;
         }
         if (is_video_passthrough(om_source_info(cam->fallback)))
-            om_hub_publish(cam->hub, packet, cam->fallback_stream);
+            om_feed_hub_publish(cam->hub, packet, cam->fallback_stream);
         struct om_mail mail = {.packet = packet,
                                .stream = om_stream_ref_ref(cam->fallback_stream),
                                .is_fallback = true};
@@ -389,7 +389,7 @@ struct om_camera *om_camera_create(const struct om_camera_opts *opts)
     uint64_t seed;
     om_rand_bytes(&seed, sizeof(seed));
     om_backoff_init(&cam->backoff, opts->backoff_min_us, opts->backoff_max_us, seed);
-    cam->hub = om_hub_create();
+    cam->hub = om_feed_hub_create();
     (void)om_str_copy(cam->status.id, sizeof(cam->status.id), om_str_from(cam->conf.id));
     (void)om_str_copy(cam->status.model, sizeof(cam->status.model), om_str_from(opts->model_name));
     (void)om_str_copy(cam->status.model_version, sizeof(cam->status.model_version),
@@ -419,7 +419,7 @@ void om_camera_destroy(struct om_camera *cam)
     om_source_close(cam->fallback);
     om_stream_ref_unref(&cam->fallback_stream);
     om_stages_destroy(cam->stages);
-    om_hub_destroy(cam->hub);
+    om_feed_hub_destroy(cam->hub);
     om_stream_ref_unref(&cam->stream);
     om_conf_camera_finish(&cam->conf);
     om_cancel_finish(&cam->cancel);
@@ -437,7 +437,7 @@ struct om_stages *om_camera_stages(struct om_camera *cam)
     return cam->stages;
 }
 
-struct om_hub *om_camera_hub(struct om_camera *cam)
+struct om_feed_hub *om_camera_hub(struct om_camera *cam)
 {
     return cam->hub;
 }

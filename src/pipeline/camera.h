@@ -54,4 +54,4 @@ void om_camera_set_shapes(struct om_camera *cam, const struct om_conf_camera *co
 
 void om_camera_status(struct om_camera *cam, struct om_camera_status *ret);
 struct om_stages *om_camera_stages(struct om_camera *cam);
-struct om_hub *om_camera_hub(struct om_camera *cam);
+struct om_feed_hub *om_camera_hub(struct om_camera *cam);

@@ -57,7 +57,7 @@ struct item {
 };
 
 // The hub outlives its owner while feeds are open, because their lock is the hub's.
-struct om_hub {
+struct om_feed_hub {
     atomic_int refs;
 
     struct om_mutex lock;
@@ -70,7 +70,7 @@ struct om_hub {
 };
 
 struct om_feed {
-    struct om_hub *hub;  // a reference
+    struct om_feed_hub *hub;  // a reference
     void (*wake)(void *ctx);
     void *ctx;
 
@@ -85,9 +85,9 @@ struct om_feed {
     struct om_stream_ref *taken_stream;
 };
 
-struct om_hub *om_hub_create(void)
+struct om_feed_hub *om_feed_hub_create(void)
 {
-    struct om_hub *hub = om_new(struct om_hub);
+    struct om_feed_hub *hub = om_new(struct om_feed_hub);
     atomic_init(&hub->refs, 1);
     om_mutex_init(&hub->lock);
     om_list_init(&hub->feeds);
@@ -95,7 +95,7 @@ struct om_hub *om_hub_create(void)
     return hub;
 }
 
-static void hub_unref(struct om_hub *hub)
+static void hub_unref(struct om_feed_hub *hub)
 {
     if (atomic_fetch_sub_explicit(&hub->refs, 1, memory_order_acq_rel) != 1)
         return;
@@ -105,7 +105,7 @@ static void hub_unref(struct om_hub *hub)
     om_free(hub);
 }
 
-void om_hub_destroy(struct om_hub *hub)
+void om_feed_hub_destroy(struct om_feed_hub *hub)
 {
     if (!hub)
         return;
@@ -146,7 +146,8 @@ static void feed_put(struct om_feed *feed, struct om_packet *packet, struct om_s
     feed->bytes += packet->bytes;
 }
 
-void om_hub_publish(struct om_hub *hub, struct om_packet *packet, struct om_stream_ref *stream)
+void om_feed_hub_publish(struct om_feed_hub *hub, struct om_packet *packet,
+                         struct om_stream_ref *stream)
 {
     om_with_lock(&hub->lock);
     if (hub->ring_stream != stream) {
@@ -162,19 +163,19 @@ void om_hub_publish(struct om_hub *hub, struct om_packet *packet, struct om_stre
     }
 }
 
-void om_hub_clear(struct om_hub *hub)
+void om_feed_hub_clear(struct om_feed_hub *hub)
 {
     om_with_lock(&hub->lock);
     om_ring_clear(hub->ring);
 }
 
-int om_hub_viewers(struct om_hub *hub)
+int om_feed_hub_viewers(struct om_feed_hub *hub)
 {
     om_with_lock(&hub->lock);
     return hub->feed_count;
 }
 
-struct om_feed *om_hub_open(struct om_hub *hub, void (*wake)(void *ctx), void *ctx)
+struct om_feed *om_feed_hub_open(struct om_feed_hub *hub, void (*wake)(void *ctx), void *ctx)
 {
     struct om_feed *feed = om_new(struct om_feed);
     feed->wake = wake;
@@ -199,7 +200,7 @@ void om_feed_close(struct om_feed *feed)
 {
     if (!feed)
         return;
-    struct om_hub *hub = feed->hub;
+    struct om_feed_hub *hub = feed->hub;
     {
         om_with_lock(&hub->lock);
         om_list_remove(&feed->link);

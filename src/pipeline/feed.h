@@ -8,7 +8,7 @@
 
 #include "pipeline/pipeline.h"
 
-struct om_hub;
+struct om_feed_hub;
 struct om_stream_info;
 
 // Stream parameters shared by many holders; constant after create.
@@ -18,13 +18,13 @@ struct om_stream_ref *om_stream_ref_ref(struct om_stream_ref *stream);
 void om_stream_ref_unref(struct om_stream_ref **stream);
 const struct om_stream_info *om_stream_ref_info(const struct om_stream_ref *stream);
 
-OM_MUST_USE struct om_hub *om_hub_create(void);
+OM_MUST_USE struct om_feed_hub *om_feed_hub_create(void);
 // Ends every feed (they give OM_END from then on) and drops the hub; feeds still open keep what
 // they need.
-void om_hub_destroy(struct om_hub *hub);  // accepts NULL
-void om_hub_publish(struct om_hub *hub, struct om_packet *packet, struct om_stream_ref *stream);
+void om_feed_hub_destroy(struct om_feed_hub *hub);  // accepts NULL
+void om_feed_hub_publish(struct om_feed_hub *hub, struct om_packet *packet, struct om_stream_ref *stream);
 // Forgets the group of pictures: the next viewer waits for a key frame.
-void om_hub_clear(struct om_hub *hub);
-int om_hub_viewers(struct om_hub *hub);
+void om_feed_hub_clear(struct om_feed_hub *hub);
+int om_feed_hub_viewers(struct om_feed_hub *hub);
 
-OM_MUST_USE struct om_feed *om_hub_open(struct om_hub *hub, void (*wake)(void *ctx), void *ctx);
+OM_MUST_USE struct om_feed *om_feed_hub_open(struct om_feed_hub *hub, void (*wake)(void *ctx), void *ctx);

@@ -450,7 +450,7 @@ struct om_feed *om_pipeline_feed_open(struct om_pipeline *pipeline, om_str id,
         om_error_hint(err, "GET /api/v1/cameras lists them");
         return NULL;
     }
-    struct om_feed *feed = om_hub_open(om_camera_hub(seat->cam), wake, ctx);
+    struct om_feed *feed = om_feed_hub_open(om_camera_hub(seat->cam), wake, ctx);
     leave(pipeline, seat);
     return feed;
 }

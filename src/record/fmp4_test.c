@@ -12,7 +12,7 @@
 #include "media/packet.h"
 #include "media/stream.h"
 
-enum { PICTURES_MAX = 40, OUT_MAX = 64 << 20 };
+enum { PICTURES_MAX = 33, OUT_MAX = 64 << 20 };
 
 // A clip as a source would hand it over, and what libavcodec makes of it.
 struct clip {
@@ -221,8 +221,20 @@ static void check_stream(const struct clip *clip, const AVStream *stream)
     om_assert(rotation_of(stream) == clip->info.rotation_deg);
 }
 
+static void check_pixels(const struct clip *clip, const AVCodecParameters *par,
+                         const struct packet_list *list)
+{
+    uint8_t md5[16];
+    int decoded = decode_all(par, list, md5);
+    if (!clip->is_damaged) {  // then errors may be covered up in another way
+        om_assert(decoded == clip->decoded);
+        om_assert(memcmp(md5, clip->md5, sizeof(md5)) == 0);
+    }
+}
+
 // Reads the file back: same pictures, same times to the microsecond, same pixels.
-static void check_file(const struct clip *clip, const struct om_buf *buf, int metadata_count)
+static void check_file(const struct clip *clip, const struct om_buf *buf, int metadata_count,
+                       bool with_pixels)
 {
     struct memory_file file = {.buf = buf};
     AVFormatContext *format = open_memory(&file);
@@ -244,12 +256,8 @@ static void check_file(const struct clip *clip, const struct om_buf *buf, int me
         av_packet_unref(packet);
     }
     om_assert(list.count == clip->count && metadata_count == 0);
-    uint8_t md5[16];
-    int decoded = decode_all(format->streams[0]->codecpar, &list, md5);
-    if (!clip->is_damaged) {  // then errors may be covered up in another way
-        om_assert(decoded == clip->decoded);
-        om_assert(memcmp(md5, clip->md5, sizeof(md5)) == 0);
-    }
+    if (with_pixels)
+        check_pixels(clip, format->streams[0]->codecpar, &list);
     av_packet_free(&packet);
     packet_list_finish(&list);
     close_memory(format);
@@ -353,18 +361,18 @@ static void test_clip(const char *folder, const char *name, const char *codecs)
 
     mux_clip(&clip, true, false, &buf);
     check_boxes(&clip, &buf);
-    check_file(&clip, &buf, 0);
+    check_file(&clip, &buf, 0, false);
     om_buf_clear(&buf);
     mux_clip(&clip, false, true, &buf);
     check_boxes(&clip, &buf);
-    check_file(&clip, &buf, key_count(&clip));
+    check_file(&clip, &buf, key_count(&clip), true);
 
     // In-band parameter sets alone do as well.
     if (clip.info.extradata[0] != 1) {
         clip.info.extradata_bytes = 0;
         om_buf_clear(&buf);
         mux_clip(&clip, false, false, &buf);
-        check_file(&clip, &buf, 0);
+        check_file(&clip, &buf, 0, true);
     }
     clip_finish(&clip);
 }

@@ -14,11 +14,10 @@ enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
 // Whether `type` is the name of a type or the beginning of one, in its full or its short form.
 static bool is_event_type(om_str type)
 {
-    om_str root = OM_STR("io.omma.");
     for (int i = 0; i < OM_EVENT_TYPE_COUNT; i++) {
         om_str name = om_str_from(om_event_type_name((enum om_event_type)i));
-        om_str brief = om_str_sub(name, root.n, name.n);
-        if (om_str_starts_with(name, type) || om_str_starts_with(brief, type))
+        if (om_str_starts_with(name, type) ||
+            om_str_starts_with(om_event_type_brief((enum om_event_type)i), type))
             return true;
     }
     return false;

@@ -227,8 +227,8 @@ static void send_packet(struct viewer *viewer, struct om_packet *packet)
     om_buf_clear(out);
     if (viewer->needs_init && om_fmp4_init_segment(viewer->mux, out) != OM_OK)
         return;
-    enum om_status status =
-        om_fmp4_fragment(viewer->mux, &packet, 1, viewer->gap_us, OM_STR(""), out);
+    enum om_status status = om_fmp4_fragment(viewer->mux, &packet, 1, viewer->gap_us, OM_STR(""),
+                                             out);
     if (status == OM_INVALID)  // parameters or remarks without a picture
         return;
     if (status != OM_OK || out->has_failed) {
@@ -294,6 +294,23 @@ static void on_task(void *ctx)
     om_loop_post(live->serve->opts.loop, &live->task);
 }
 
+// Says what is known of why nothing came.
+static void give_up_waiting(struct viewer *viewer)
+{
+    struct om_pipeline *pipeline = viewer->live->serve->opts.pipeline;
+    struct om_camera_status status;
+    char detail[400];
+    bool is_there = om_pipeline_status(pipeline, om_str_from(viewer->camera), &status);
+    bool has_reason = is_there && status.reason[0];
+    snprintf(detail, sizeof(detail), "no key frame came within %d s%s%s%s%s",
+             KEY_WAIT_US / OM_SECOND, is_there ? ": the camera is " : "",
+             is_there ? om_camera_state_name(status.state) : "", has_reason ? ", " : "",
+             has_reason ? status.reason : "");
+    give_up(viewer, 503, detail,
+            has_reason && status.hint[0] ? status.hint
+                                         : "/health/stream has the state of the camera");
+}
+
 static void on_tick(void *ctx)
 {
     struct om_serve_live *live = ctx;
@@ -304,8 +321,7 @@ static void on_tick(void *ctx)
     {
         if (viewer->state != WAITING || now_us < viewer->give_up_us)
             continue;
-        give_up(viewer, 503, "no key frame came in time",
-                "look at /health/stream for the state of the camera");
+        give_up_waiting(viewer);
         viewer_destroy(viewer);
     }
 }

@@ -1,14 +1,14 @@
-// The page: files compiled into the program, each with a route of its own, so that a path that is not there
-// is answered like any other.
+// The page: files compiled into the program, each with a route of its own, so that a path that is
+// not there is answered like any other.
 
 #include "serve/assets.h"
 #include "serve/serve_int.h"
 
 // Scripts, styles, pictures and connections of this server only; nobody may frame it.
-static const char policy[] =
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'";
+static const char policy
+    [] = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+         "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+         "frame-ancestors 'none'";
 
 static void get_asset(void *ctx, struct om_exchange *x)
 {

@@ -80,7 +80,9 @@ export function App() {
           <a href="#/events" aria-current={route[0] === 'events' ? 'page' : undefined}>Events</a>
         </nav>
         <HealthDot health={health} isOffline={isOffline} />
-        <button type="button" class="primary" onClick={() => setAdding(true)}>Add camera</button>
+        <button type="button" class="primary" aria-label="Add camera" onClick={() => setAdding(true)}>
+          Add<span class="wide"> camera</span>
+        </button>
       </header>
       <main>
         {route[0] === 'events' ? (

@@ -17,7 +17,8 @@ export function takeSlots(count: number): (() => void) | null {
     if (!isHeld) return;
     isHeld = false;
     free += count;
-    for (const wake of [...waiting]) wake();
+    // Later, not now: who gives them back may be in the middle of taking others.
+    setTimeout(() => waiting.forEach((wake) => wake()));
   };
 }
 

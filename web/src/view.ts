@@ -42,8 +42,9 @@ window.__omma = {};
 const STILLS_NOTE = 'still pictures, up to 5 a second';
 
 function whyStills(camera: Camera): string {
-  if (camera.live === 'fmp4') return `This browser cannot play ${camera.codec ?? 'this video'} (${camera.codecs}): ${STILLS_NOTE}.`;
-  return `A browser cannot play ${camera.codec || 'this source'} as video: ${STILLS_NOTE}.`;
+  const codec = camera.codec && camera.codec !== 'raw' && camera.codec !== 'none' ? camera.codec : 'this source';
+  if (camera.live === 'fmp4') return `This browser cannot play ${codec} (${camera.codecs}): ${STILLS_NOTE}.`;
+  return `A browser cannot play ${codec} as video: ${STILLS_NOTE}.`;
 }
 
 export class View {
@@ -52,7 +53,8 @@ export class View {
   private results = new Results();
   private closeBoxes: (() => void) | null = null;
   private giveBack: (() => void) | null = null;
-  private wanted: 'video' | 'stills' | null = null;
+  private runs: 'video' | 'stills' | null = null;
+  private isShort = false; // stills only because there is no connection left for video
   private unplayable = '';
   private status: ViewStatus = { mode: 'starting', note: '' };
   private probe: Probe;
@@ -73,15 +75,15 @@ export class View {
     const choose = () => this.choose();
     document.addEventListener('visibilitychange', choose);
     this.offs.push(() => document.removeEventListener('visibilitychange', choose));
-    this.offs.push(onSlotsFree(() => this.wanted === 'stills' && this.choose()));
+    this.offs.push(onSlotsFree(() => this.choose()));
     this.onPicture();
     this.choose();
   }
 
   close(): void {
-    this.halt();
     for (const off of this.offs) off();
     this.offs = [];
+    this.halt();
     this.onStatus = () => undefined;
     if (window.__omma[this.camera.id] === this.probe) delete window.__omma[this.camera.id];
     if (this.stillUrl) URL.revokeObjectURL(this.stillUrl);
@@ -96,32 +98,40 @@ export class View {
     }
   }
 
-  private isVideo(): boolean {
-    const { live, codecs } = this.camera;
-    if (this.unplayable || live !== 'fmp4') return false;
-    // The fallback is shown by the server as a picture; live video would stand still.
-    if (this.camera.state === 'fallback') return false;
-    return !codecs || canPlay(codecs);
+  // What the camera's state allows. Asking for what is not there would only fill the console.
+  private wish(): 'video' | 'stills' | null {
+    const { live, codecs, state } = this.camera;
+    if (document.hidden || state === 'disabled') return null;
+    const isPlayable = !this.unplayable && live === 'fmp4' && (!codecs || canPlay(codecs));
+    // Live video outlives a camera's reconnects, but is not begun while there is none. The fallback and the
+    // end of a file are shown as pictures.
+    const canGoOn = this.player !== null && state !== 'fallback' && state !== 'ended';
+    if (isPlayable && (state === 'live' || canGoOn)) return 'video';
+    return state === 'connecting' || state === 'backoff' ? null : 'stills';
   }
 
   // Decides what runs now; called whenever something it depends on has changed.
   private choose(): void {
-    if (document.hidden || this.camera.state === 'disabled') return this.pause();
-    const wanted = this.isVideo() ? 'video' : 'stills';
-    if (wanted === this.wanted && (wanted === 'video') === !!this.player) {
-      if (wanted === 'stills' && !this.closeBoxes) this.openBoxes(takeSlots(1));
+    const wish = this.wish();
+    if (wish === null) return this.pause();
+    const isRunning = wish === this.runs && (wish === 'video' || this.isShort === false);
+    if (isRunning) {
+      if (wish === 'stills' && !this.closeBoxes) this.openBoxes(takeSlots(1));
       return;
     }
+    const slots = wish === 'video' ? takeSlots(2) : null;
+    if (wish === 'video' && !slots && this.isShort) return;
     this.halt();
-    this.wanted = wanted;
-    const slots = wanted === 'video' ? takeSlots(2) : null;
+    this.isShort = wish === 'video' && !slots;
+    this.runs = this.isShort ? 'stills' : wish;
     if (slots) this.startVideo(slots);
-    else this.startStills(wanted === 'video');
+    else this.startStills();
   }
 
   private pause(): void {
     this.halt();
-    this.wanted = null;
+    this.runs = null;
+    this.isShort = false;
     this.say('paused', '');
   }
 
@@ -213,7 +223,8 @@ export class View {
 
   // ---- still pictures --------------------------------------------------------------------------
 
-  private startStills(isShort: boolean): void {
+  private startStills(): void {
+    const { isShort } = this;
     if (!isShort) this.openBoxes(takeSlots(1));
     const note = isShort
       ? 'Still pictures: this browser has no connection left for more video. Open the camera to see it move.'
