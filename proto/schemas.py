@@ -55,7 +55,7 @@ COMMON = {
     "source": SOURCE,
     "request_id": text("of the picture that caused it; the logs carry it too", 36),
     "topk": {"description": "the labels it was seen as, best first", "type": "array", "maxItems": 5,
-             "items": record("a label and its share of all that was seen", label=LABEL, score=SHARE)},
+             "items": record("a label and its mean score over all looks at the object", label=LABEL, score=SHARE)},
     "latency": record("milliseconds on the way of the picture, by stage; 0 where there was none",
                       decode_ms=number("packet in to picture out", minimum=0),
                       queue_ms=number("waiting for the model", minimum=0),

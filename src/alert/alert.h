@@ -1,5 +1,5 @@
-// Alert: tracks and measures of one camera to events. A track is told when it is confirmed, at most every
-// `update_us` while it lives, and once when it ends; zones and lines are told as they happen.
+// Alert: tracks and measures of one camera to events. A track is told when it is confirmed, at most
+// every `update_us` while it lives, and once when it ends; zones and lines are told as they happen.
 //
 // Threads: belongs to one thread at a time. Allocates nothing after create.
 
@@ -39,8 +39,8 @@ OM_MUST_USE struct om_alert *om_alert_create(const struct om_alert_opts *opts);
 void om_alert_destroy(struct om_alert *alert);  // accepts NULL
 OM_DEFINE_AUTO(om_alert);
 
-// `measures` may be NULL. emit() is called in the calling thread for each event, in order: started, zone and
-// line, updated, ended.
+// `measures` may be NULL. emit() is called in the calling thread for each event, in order: started,
+// zone and line, updated, ended.
 void om_alert_update(struct om_alert *alert, const struct om_alert_frame *frame,
                      const struct om_tracks *tracks, const struct om_measures *measures,
                      om_alert_emit_fn *emit, void *ctx);
