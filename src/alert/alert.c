@@ -12,8 +12,8 @@
 #include "conf/opt.h"
 #include "event/event.h"
 #include "scene/labels.h"
+#include "scene/measure.h"
 #include "scene/track.h"
-#include "traffic/traffic.h"
 
 enum {
     CLASSES_MAX = 8,           // that one track is seen as

@@ -10,8 +10,8 @@
 #include "conf/opt.h"
 #include "event/event.h"
 #include "scene/labels.h"
+#include "scene/measure.h"
 #include "scene/track.h"
-#include "traffic/traffic.h"
 
 enum { TOLD_MAX = 2048, PERSON = 0, CAR = 2 };
 
