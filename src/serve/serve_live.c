@@ -193,9 +193,9 @@ static bool follow_stream(struct viewer *viewer)
 // Learns the usual gap, slowly; jumps do not count.
 static void follow_time(struct viewer *viewer, const struct om_packet *packet)
 {
-    int64_t gap_us = packet->dts_us - viewer->last_dts_us;
-    bool is_usual = packet->epoch == viewer->epoch && gap_us >= GAP_MIN_US && gap_us <= GAP_MAX_US;
-    if (is_usual && viewer->last_dts_us != OM_TIME_NONE)
+    bool has_last = viewer->last_dts_us != OM_TIME_NONE && packet->epoch == viewer->epoch;
+    int64_t gap_us = has_last ? packet->dts_us - viewer->last_dts_us : 0;
+    if (gap_us >= GAP_MIN_US && gap_us <= GAP_MAX_US)
         viewer->gap_us += (gap_us - viewer->gap_us) / 4;
     viewer->gap_us = OM_CLAMP(viewer->gap_us, GAP_MIN_US, GAP_MAX_US);
     viewer->last_dts_us = packet->dts_us;

@@ -1,4 +1,4 @@
-// The event and box streams over a real server and a real loop. Pipeline, control and journal are
+// Every stream over a real server and a real loop. Pipeline, control and journal are
 // the test's own, so that it says when something happens.
 
 #include "serve/serve.h"
@@ -19,7 +19,10 @@
 #include "conf/config.h"
 #include "loop/loop.h"
 #include "loop/workers.h"
+#include "media/packet.h"
+#include "media/stream.h"
 #include "pipeline/control.h"
+#include "pipeline/feed.h"
 #include "pipeline/pipeline.h"
 #include "sink/journal.h"
 
@@ -94,6 +97,7 @@ struct om_pipeline {
     uint64_t seq;  // of the boxes
 };
 
+static atomic_bool is_disabled;
 static struct om_pipeline pipeline = {.lock = OM_MUTEX_INIT};
 
 int om_pipeline_camera_count(struct om_pipeline *p)
@@ -104,7 +108,8 @@ int om_pipeline_camera_count(struct om_pipeline *p)
 
 static void fill_status(struct om_camera_status *ret)
 {
-    *ret = (struct om_camera_status){.id = "gate", .state = OM_CAMERA_LIVE, .model = "m"};
+    *ret = (struct om_camera_status){.id = "gate", .model = "m"};
+    ret->state = is_disabled ? OM_CAMERA_DISABLED : OM_CAMERA_LIVE;
 }
 
 int om_pipeline_statuses(struct om_pipeline *p, struct om_camera_status *out, int n)
@@ -168,39 +173,50 @@ enum om_status om_pipeline_counts_json(struct om_pipeline *p, om_str id, struct 
     return om_str_equal(id, OM_STR("gate")) ? OM_OK : OM_NOT_FOUND;
 }
 
+// What the camera's reader thread publishes.
+static struct om_feed_hub *hub;
+static struct om_stream_ref *stream;
+
 struct om_feed *om_pipeline_feed_open(struct om_pipeline *p, om_str id, void (*wake)(void *ctx),
                                       void *ctx, struct om_error *err)
 {
     (void)p;
-    (void)id;
-    (void)wake;
-    (void)ctx;
-    om_error_set(err, OM_LIMIT, "no feeds here");
+    if (om_str_equal(id, OM_STR("gate")))
+        return om_feed_hub_open(hub, wake, ctx);
+    om_error_set(err, OM_NOT_FOUND, "there is no such camera");
     return NULL;
 }
 
-void om_feed_close(struct om_feed *feed)
+static void new_stream(enum om_codec codec)
 {
-    om_assert(!feed);
+    const struct om_stream_info info = {.codec = codec, .width = 320, .height = 240, .fps = 25};
+    om_stream_ref_unref(&stream);
+    stream = om_stream_ref_create(&info);
 }
 
-enum om_status om_feed_take(struct om_feed *feed, struct om_packet **ret)
+// A coded picture as cameras send it: parameters with each key frame, a slice of `bytes`.
+static void publish(int64_t pts_us, bool is_key, bool is_corrupt, size_t bytes)
 {
-    (void)feed;
-    (void)ret;
-    return OM_END;
-}
-
-bool om_feed_info(struct om_feed *feed, struct om_stream_info *ret)
-{
-    (void)feed;
-    (void)ret;
-    return false;
-}
-
-const void *om_feed_stream_key(const struct om_feed *feed)
-{
-    return feed;
+    static const uint8_t parameters[] = {0,    0,    0,    1,    0x67, 0x64, 0x00, 0x0d, 0xac, 0xd9,
+                                         0x41, 0x41, 0x9f, 0x9e, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10,
+                                         0x00, 0x00, 0x03, 0x03, 0x20, 0xf1, 0x42, 0x99, 0x60, 0,
+                                         0,    0,    1,    0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0};
+    om_auto_buf data;
+    om_buf_init(&data, 8 << 20);
+    if (is_key)
+        om_buf_append(&data, parameters, sizeof(parameters));
+    om_buf_append(&data, is_key ? "\0\0\0\1\x65\x88" : "\0\0\0\1\x41\x9a", 6);
+    char *slice = om_buf_reserve(&data, bytes);
+    om_assert(slice);
+    memset(slice, 0x55, bytes);
+    om_buf_add_len(&data, bytes);
+    struct om_packet *packet = om_packet_copy(data.data, data.len);
+    om_assert(packet);
+    packet->pts_us = packet->dts_us = pts_us;
+    packet->is_key = is_key;
+    packet->is_corrupt = is_corrupt;
+    om_feed_hub_publish(hub, packet, stream);
+    om_packet_unref(&packet);
 }
 
 // ---- a control that takes its time
@@ -397,7 +413,7 @@ static void test_answers(struct server *server)
         {"GET /api/v1/cameras/yard/counts HTTP/1.1", 404},
         {"GET /api/v1/cameras/gate/snapshot.jpg HTTP/1.1", 503},
         {"GET /api/v1/cameras/yard/snapshot.jpg HTTP/1.1", 404},
-        {"GET /api/v1/cameras/gate/live.mp4 HTTP/1.1", 429},
+        {"GET /api/v1/cameras/yard/live.mp4 HTTP/1.1", 404},
         {"GET /api/v1/cameras/yard/boxes HTTP/1.1", 404},
         {"GET /api/v1/events?limit=3 HTTP/1.1", 200},
         {"GET /api/v1/events?limit=0 HTTP/1.1", 422},
@@ -486,6 +502,169 @@ static void test_boxes(struct server *server)
     client_close(&late);
 }
 
+// ---- live video
+// ----------------------------------------------------------------------------------
+
+// The next box: its type, the decode time when it is a fragment's head, and whether its picture is
+// a key frame when it is a fragment's body.
+struct box {
+    char type[5];
+    int64_t decode_us;
+    bool is_key;
+};
+
+static bool next_box(struct client *client, struct box *ret)
+{
+    *ret = (struct box){0};
+    for (;;) {
+        om_str in = om_buf_str(&client->in);
+        const uint8_t *b = (const uint8_t *)in.p;
+        size_t size = in.n < 8 ? 0
+                               : (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
+        if (size && in.n >= size) {
+            memcpy(ret->type, in.p + 4, 4);
+            om_str box = om_str_sub(in, 0, size);
+            ptrdiff_t at = om_str_find(box, OM_STR("tfdt"));
+            for (int i = 0; at >= 0 && i < 8; i++)
+                ret->decode_us = ret->decode_us << 8 | b[(size_t)at + 8 + (size_t)i];
+            ret->is_key = om_str_find(box, OM_STR("\x65\x88UUU")) >= 0;
+            om_buf_consume(&client->in, size);
+            return true;
+        }
+        if (!client_read(client))
+            return false;
+    }
+}
+
+static void expect_box(struct client *client, const char *type)
+{
+    struct box box;
+    om_assert(next_box(client, &box));
+    if (strcmp(box.type, type) != 0)
+        printf("%s instead of %s\n", box.type, type);
+    om_assert(strcmp(box.type, type) == 0);
+}
+
+static void expect_picture(struct client *client, int64_t decode_us, bool is_key)
+{
+    struct box head, body;
+    om_assert(next_box(client, &head) && next_box(client, &body));
+    om_assert(strcmp(head.type, "moof") == 0 && strcmp(body.type, "mdat") == 0);
+    om_assert(head.decode_us == decode_us && body.is_key == is_key);
+}
+
+static void viewer_open(struct client *client, const struct server *server)
+{
+    // HTTP/1.0 has no chunks: the body is the boxes.
+    client_open(client, server, "GET /api/v1/cameras/gate/live.mp4 HTTP/1.0");
+}
+
+static void skip_head(struct client *client)
+{
+    om_assert(client_number(client, "HTTP/1.1 ") == 200);
+    om_str type = OM_STR("video/mp4; codecs=\"avc1.64000d\"");
+    ptrdiff_t end;
+    while ((end = om_str_find(om_buf_str(&client->in), OM_STR("\r\n\r\n"))) < 0)
+        om_assert(client_read(client));
+    om_assert(om_str_find(om_buf_str(&client->in), type) >= 0);
+    om_buf_consume(&client->in, (size_t)end + 4);
+}
+
+static void test_live(struct server *server)
+{
+    struct client viewer, late;
+    hub = om_feed_hub_create();
+    new_stream(OM_CODEC_H264);
+    publish(0, false, false, 100);  // nothing can begin with it
+    viewer_open(&viewer, server);
+    publish(40000, true, false, 1000);
+    skip_head(&viewer);
+    expect_box(&viewer, "ftyp");
+    expect_box(&viewer, "moov");
+    expect_picture(&viewer, 40000, true);
+    publish(80000, false, false, 100);
+    expect_picture(&viewer, 80000, false);
+
+    viewer_open(&late, server);  // begins with the key frame there was
+    skip_head(&late);
+    expect_box(&late, "ftyp");
+    expect_box(&late, "moov");
+    expect_picture(&late, 40000, true);
+    expect_picture(&late, 80000, false);
+    client_close(&late);
+
+    publish(120000, false, true, 100);  // damaged: nothing until the next key frame
+    publish(160000, false, false, 100);
+    publish(200000, true, false, 1000);
+    expect_picture(&viewer, 200000, true);
+
+    new_stream(OM_CODEC_H264);
+    publish(240000, false, false, 100);
+    publish(280000, true, false, 1000);
+    expect_box(&viewer, "ftyp");
+    expect_box(&viewer, "moov");
+    expect_picture(&viewer, 280000, true);
+
+    om_feed_hub_destroy(hub);  // the camera is removed
+    struct box box;
+    om_assert(!next_box(&viewer, &box));
+    client_close(&viewer);
+}
+
+// One viewer sleeps, another one reads. The sleeper loses whole groups of pictures, the reader
+// nothing.
+static void test_slow_viewer(struct server *server)
+{
+    enum { GOPS = 60, GOP = 5, BYTES = 60000 };
+    struct client slow, fast;
+    hub = om_feed_hub_create();
+    new_stream(OM_CODEC_H264);
+    viewer_open(&slow, server);
+    viewer_open(&fast, server);
+    for (int i = 0; i < GOPS * GOP; i++) {
+        publish(40000 * (i + 1), i % GOP == 0, false, BYTES);
+        if (i == 0) {
+            skip_head(&slow);
+            skip_head(&fast);
+            expect_box(&fast, "ftyp");
+            expect_box(&fast, "moov");
+        }
+        expect_picture(&fast, 40000 * (i + 1), i % GOP == 0);
+    }
+    om_feed_hub_destroy(hub);
+    expect_box(&slow, "ftyp");
+    expect_box(&slow, "moov");
+    struct box head, body;
+    int64_t last_us = 0;
+    int count = 0;
+    while (next_box(&slow, &head) && next_box(&slow, &body)) {
+        bool is_gap = head.decode_us != last_us + 40000;
+        om_assert(head.decode_us > last_us && (!is_gap || body.is_key));
+        count++;
+        last_us = head.decode_us;
+    }
+    om_assert(count > 10 && count < GOPS * GOP);
+    client_close(&slow);
+    client_close(&fast);
+}
+
+static void test_not_playable(struct server *server)
+{
+    struct client viewer;
+    hub = om_feed_hub_create();
+    new_stream(OM_CODEC_MJPEG);
+    viewer_open(&viewer, server);
+    publish(0, true, false, 100);
+    om_assert(client_number(&viewer, "HTTP/1.1 ") == 415);
+    client_close(&viewer);
+    atomic_store(&is_disabled, true);
+    om_assert(status_of(server, "GET /api/v1/cameras/gate/live.mp4 HTTP/1.1") == 409);
+    atomic_store(&is_disabled, false);
+}
+
+// ---- changes and the end
+// ---------------------------------------------------------------------------
+
 // Changes take turns; whoever asks something else meanwhile is answered.
 static void test_changes_take_turns(struct server *server)
 {
@@ -509,16 +688,22 @@ int main(void)
     test_events_reach_everybody(&server);
     test_boxes(&server);
     test_changes_take_turns(&server);
+    test_live(&server);
+    test_slow_viewer(&server);
+    test_not_playable(&server);
 
     // Stopped with everything open and under way.
     struct client clients[CLIENTS];
     for (int i = 0; i < CLIENTS; i++)
         client_open(&clients[i], &server,
-                    i % 3 == 0   ? "GET /api/v1/events/stream?after=0 HTTP/1.1"
-                    : i % 3 == 1 ? "GET /api/v1/cameras/gate/boxes HTTP/1.1"
+                    i % 4 == 0   ? "GET /api/v1/events/stream?after=0 HTTP/1.1"
+                    : i % 4 == 1 ? "GET /api/v1/cameras/gate/boxes HTTP/1.1"
+                    : i % 4 == 2 ? "GET /api/v1/cameras/gate/live.mp4 HTTP/1.1"
                                  : "DELETE /api/v1/cameras/gate HTTP/1.1");
     om_assert(client_number(&clients[0], "\nid: ") == 0);
     server_stop(&server);
+    om_feed_hub_destroy(hub);
+    om_stream_ref_unref(&stream);
     for (int i = 0; i < CLIENTS; i++)
         client_close(&clients[i]);
     return 0;
