@@ -19,7 +19,7 @@ static const struct {
     {"test:", "test"},
     {"/dev/video0", "video0"},
     {"0", "video0"},
-    {"no such scheme://x", "camera"},
+    {"gopher://10.0.0.7/x", "camera"},
 };
 
 int main(void)

@@ -116,8 +116,8 @@ static void test_source_stays_secret(void)
     om_assert(read_body("{\"source\":\"rtsp://10.0.0.7/other\"}", &cam, &err));
     om_assert(strcmp(cam.source, "rtsp://10.0.0.7/other") == 0);
     // A file of the user's own may use the environment, a client may not.
-    om_assert(read_body("{\"source\":\"rtsp://${HOME}/live\"}", &cam, &err));
-    om_assert(strcmp(cam.source, "rtsp://${HOME}/live") == 0);
+    om_assert(read_body("{\"source\":\"rtsp://10.0.0.7/${HOME}\"}", &cam, &err));
+    om_assert(strcmp(cam.source, "rtsp://10.0.0.7/${HOME}") == 0);
     om_conf_camera_finish(&cam);
 }
 
