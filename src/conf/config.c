@@ -15,11 +15,11 @@ enum { FILE_BYTES_MAX = 16 * 1024 * 1024, GROUPS_MAX = 32 };
 extern char **environ;
 
 static const struct om_opt top_opts[] = {
-    {"listen", OM_OPT_TEXT, offsetof(struct om_conf, listen), 0, 255, "127.0.0.1:8080",
+    {"listen", OM_OPT_TEXT, offsetof(struct om_conf, listen), 1, 255, "127.0.0.1:8080",
      "address and port of the server; port 0 = any", NULL, true},
     {"model", OM_OPT_TEXT, offsetof(struct om_conf, model), 0, 4096, NULL,
      "detector of all cameras: an installed name or an ONNX file; none = motion only", NULL, false},
-    {"home", OM_OPT_TEXT, offsetof(struct om_conf, home), 0, 4096, NULL,
+    {"home", OM_OPT_TEXT, offsetof(struct om_conf, home), 1, 4096, NULL,
      "folder for events, models and changed cameras", NULL, true},
     {"log-level", OM_OPT_ENUM, offsetof(struct om_conf, log_level), 0, 0, "info",
      "least important line that is logged", "error|warn|info|debug|trace", false},

@@ -111,7 +111,10 @@ static bool text_of(const struct om_yaml_node *node, const char *name, struct om
     om_buf_clear(out);
     if (om_yaml_type(node) == OM_YAML_LIST || om_yaml_type(node) == OM_YAML_MAP)
         return complain(name, om_yaml_line(node), err, "one value was expected here");
-    if (!expand(om_yaml_str(node, OM_STR("")), out, err))
+    om_str text = om_yaml_str(node, OM_STR(""));
+    if (text.n && memchr(text.p, 0, text.n))
+        return complain(name, om_yaml_line(node), err, "a text must not hold a NUL");
+    if (!expand(text, out, err))
         return place(name, om_yaml_line(node), err);
     if (out->has_failed)
         return complain(name, om_yaml_line(node), err, "this text is too long");

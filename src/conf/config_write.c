@@ -39,9 +39,13 @@ static void write_shape(struct om_buf *out, const struct om_conf_shape *shape)
     om_buf_append_text(out, "      ");
     write_quoted(out, shape->name);
     om_buf_append_text(out, ": {points: [");
-    for (int i = 0; i < shape->point_count; i++)
-        om_buf_printf(out, "%s[%.17g, %.17g]", i ? ", " : "", shape->points[i].x,
-                      shape->points[i].y);
+    for (int i = 0; i < shape->point_count; i++) {
+        om_buf_append_text(out, i ? ", [" : "[");
+        om_opt_format_number(shape->points[i].x, out);
+        om_buf_append_text(out, ", ");
+        om_opt_format_number(shape->points[i].y, out);
+        om_buf_append_char(out, ']');
+    }
     om_buf_append_text(out, "]");
     if (shape->class_count > 0) {
         om_buf_append_text(out, ", classes: [");
@@ -74,8 +78,11 @@ void om_conf_write_camera(const struct om_conf_camera *cam, struct om_buf *out)
     write_text(out, "    ", "model", cam->model);
     if (!cam->enabled)
         om_buf_append_text(out, "    enabled: off\n");
-    if (cam->detect_fps > 0)
-        om_buf_printf(out, "    detect-fps: %.17g\n", cam->detect_fps);
+    if (cam->detect_fps > 0) {
+        om_buf_append_text(out, "    detect-fps: ");
+        om_opt_format_number(cam->detect_fps, out);
+        om_buf_append_char(out, '\n');
+    }
     write_shapes(out, "zones", cam->zones, cam->zone_count);
     write_shapes(out, "lines", cam->lines, cam->line_count);
 }

@@ -76,8 +76,15 @@ static bool parse_overlay(struct om_history *history, om_str text, const char *n
     if (!doc)
         return false;
     const struct om_yaml_node *removed = om_yaml_get(om_yaml_root(doc), "removed");
-    for (size_t i = 0; i < om_yaml_len(removed); i++)
-        add_removed(history, om_yaml_str(om_yaml_at(removed, i), OM_STR("")));
+    for (size_t i = 0; i < om_yaml_len(removed); i++) {
+        om_str id = om_yaml_str(om_yaml_at(removed, i), OM_STR(""));
+        if (!om_str_is_id(id)) {
+            om_error_set(err, OM_INVALID, "%s:%d: \"%.*s\" is no camera id", name,
+                         om_yaml_line(removed), OM_STR_ARG(id));
+            return false;
+        }
+        add_removed(history, id);
+    }
     const struct om_yaml_node *cameras = om_yaml_get(om_yaml_root(doc), "cameras");
     for (size_t i = 0; i < om_yaml_len(cameras); i++) {
         om_str key;
@@ -102,8 +109,11 @@ static bool load_version(struct om_history *history, struct om_error *err)
     path_of(history, history->version, &path);
     om_auto_free char *text = NULL;
     size_t n = 0;
-    return om_file_read(om_buf_text(&path), FILE_BYTES_MAX, &text, &n, err) &&
-           parse_overlay(history, om_str_n(text, n), om_buf_text(&path), err);
+    if (om_file_read(om_buf_text(&path), FILE_BYTES_MAX, &text, &n, err) &&
+        parse_overlay(history, om_str_n(text, n), om_buf_text(&path), err))
+        return true;
+    om_error_hint(err, "Omma wrote this file; delete it to go back to the version before");
+    return false;
 }
 
 static bool write_version(struct om_history *history, struct om_error *err)
@@ -223,12 +233,19 @@ bool om_history_undo(struct om_history *history, struct om_error *err)
         om_error_set(err, OM_NOT_FOUND, "there is no earlier change to go back to");
         return false;
     }
-    path_of(history, history->version, &path);
-    if (unlink(om_buf_text(&path)) != 0) {
-        om_error_set(err, om_status_from_errno(errno), "%s: %s", om_buf_text(&path),
-                     om_errno_text(errno));
+    // The earlier version must be readable before the newer one is given up.
+    history->version--;
+    if (!load_version(history, err)) {
+        history->version++;
+        (void)load_version(history, NULL);  // it was readable until now
         return false;
     }
-    history->version--;
-    return load_version(history, err);
+    path_of(history, history->version + 1, &path);
+    if (unlink(om_buf_text(&path)) == 0)
+        return true;
+    om_error_set(err, om_status_from_errno(errno), "%s: %s", om_buf_text(&path),
+                 om_errno_text(errno));
+    history->version++;
+    (void)load_version(history, NULL);
+    return false;
 }

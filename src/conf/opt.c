@@ -136,8 +136,14 @@ static bool set_text(const struct om_opt *opt, char **at, om_str value, struct o
 {
     enum { TEXT_LEN_MAX = 4096 };
     size_t max = opt->max > 0 ? (size_t)opt->max : TEXT_LEN_MAX;
-    if (value.n > max || (value.n && memchr(value.p, 0, value.n)))
-        return fail_value(opt, value, err, "a text of that length");
+    if ((double)value.n < opt->min) {
+        om_error_set(err, OM_INVALID, "%s must not be empty", opt->name);
+        return false;
+    }
+    if (value.n > max || (value.n && memchr(value.p, 0, value.n))) {
+        om_error_set(err, OM_INVALID, "%s is no text of at most %zu bytes", opt->name, max);
+        return false;
+    }
     om_free(*at);
     *at = value.n ? om_strndup(value.p, value.n) : NULL;
     return true;
@@ -287,6 +293,18 @@ static void format_time(struct om_buf *out, int64_t us)
         om_buf_printf(out, "%lldus", (long long)us);
 }
 
+void om_opt_format_number(double value, struct om_buf *out)
+{
+    char text[32];
+    double back = 0;
+    for (int digits = 15; digits <= 17; digits++) {
+        int n = snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (om_str_to_double(om_str_n(text, (size_t)n), &back) && back == value)
+            break;
+    }
+    om_buf_append_text(out, text);
+}
+
 void om_opt_format(const struct om_opt *opt, const void *options, struct om_buf *out)
 {
     const void *at = const_field(opt, options);
@@ -299,7 +317,7 @@ void om_opt_format(const struct om_opt *opt, const void *options, struct om_buf 
         return;
     case OM_OPT_DOUBLE:
     case OM_OPT_RATIO:
-        om_buf_printf(out, "%.12g", *(const double *)at);
+        om_opt_format_number(*(const double *)at, out);
         return;
     case OM_OPT_TIME:
         format_time(out, *(const int64_t *)at);

@@ -55,5 +55,7 @@ const struct om_opt *om_opt_find(const struct om_opt_group *group, om_str name,
 void om_opt_copy(const struct om_opt_group *group, void *dst, const void *src);
 void om_opt_finish(const struct om_opt_group *group, void *options);  // frees the texts
 bool om_opt_equal(const struct om_opt_group *group, const void *a, const void *b);
+// The shortest decimal that reads back as the same double.
+void om_opt_format_number(double value, struct om_buf *out);
 // Appends the value in the form a user would write; secrets come as ***.
 void om_opt_format(const struct om_opt *opt, const void *options, struct om_buf *out);

@@ -1,5 +1,6 @@
 #include "conf/yaml.h"
 
+#include <stdlib.h>
 #include <yaml.h>
 
 #include "base/arena.h"
@@ -148,31 +149,41 @@ static bool take_list(struct parse *p, struct om_yaml_node *list)
     }
 }
 
-static bool has_key(const struct om_yaml_node *map, om_str key)
+static int compare_keys(const void *a, const void *b)
 {
-    for (const struct om_yaml_node *child = map->first; child; child = child->next) {
-        if (om_str_equal(child->key, key))
-            return true;
+    const struct om_yaml_node *x = *(struct om_yaml_node *const *)a;
+    const struct om_yaml_node *y = *(struct om_yaml_node *const *)b;
+    int order = om_str_compare(x->key, y->key);
+    return order ? order : x->key_line - y->key_line;
+}
+
+// Sorts a copy of the index, so that a large map takes no quadratic time.
+static bool has_no_twins(struct parse *p, const struct om_yaml_node *map)
+{
+    if (map->len < 2)
+        return true;
+    om_auto_free struct om_yaml_node **sorted = om_new_array(struct om_yaml_node *, map->len);
+    memcpy(sorted, map->index, map->len * sizeof(*sorted));
+    qsort(sorted, map->len, sizeof(*sorted), compare_keys);
+    for (size_t i = 1; i < map->len; i++) {
+        if (!om_str_equal(sorted[i - 1]->key, sorted[i]->key))
+            continue;
+        om_error_set(p->err, OM_INVALID, "%s:%d: \"%.*s\" stands here twice", p->name,
+                     sorted[i]->key_line, OM_STR_ARG(sorted[i]->key));
+        om_error_hint(p->err, "the first one is in line %d", sorted[i - 1]->key_line);
+        return false;
     }
-    return false;
+    return true;
 }
 
 static bool take_pair(struct parse *p, struct om_yaml_node *map, const yaml_event_t *key_event)
 {
-    enum { PAIRS_MAX = 10000 };  // the search for duplicates is quadratic
     size_t line = key_event->start_mark.line;
     om_str key;
     if (key_event->type != YAML_SCALAR_EVENT)
         return fail(p, line, "a key must be a plain text");
     if (!copy_text(p, key_event, &key))
         return false;
-    if (map->len >= PAIRS_MAX)
-        return fail(p, line, "too many keys in one place");
-    if (has_key(map, key)) {
-        om_error_set(p->err, OM_INVALID, "%s:%zu: \"%.*s\" stands here twice", p->name, line + 1,
-                     OM_STR_ARG(key));
-        return false;
-    }
     yaml_event_t event;
     if (!next_event(p, &event))
         return false;
@@ -196,7 +207,7 @@ static bool take_map(struct parse *p, struct om_yaml_node *map)
         bool is_taken = is_end || take_pair(p, map, &event);
         yaml_event_delete(&event);
         if (is_end)
-            return make_index(p, map);
+            return make_index(p, map) && has_no_twins(p, map);
         if (!is_taken)
             return false;
     }
@@ -208,7 +219,8 @@ static struct om_yaml_node *take_node(struct parse *p, const yaml_event_t *event
     if (event->type == YAML_SCALAR_EVENT)
         return take_scalar(p, event);
     if (event->type == YAML_ALIAS_EVENT) {
-        (void)fail(p, event->start_mark.line, "aliases (*name) are not taken; write it out");
+        (void)fail(p, event->start_mark.line, "aliases (*name) are not taken");
+        om_error_hint(p->err, "write the value out; aliases could make a small file huge");
         return NULL;
     }
     bool is_list = event->type == YAML_SEQUENCE_START_EVENT;
