@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -412,7 +413,10 @@ static void test_kill(void)
     for (; kills < KILLS && (kills < 10 || om_time_mono_us() < end_us); kills++) {
         int fd;
         pid_t pid = start_child(&fd);
-        om_time_sleep_us(5 * OM_MS + om_rand_below(&rand, 30 * OM_MS));
+        // Half of them while it opens the file or writes its first, the others in full run.
+        if (kills % 2)
+            om_assert(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 5000) == 1);
+        om_time_sleep_us(om_rand_below(&rand, 25 * OM_MS));
         om_assert(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
         uint64_t seq = last_told(fd);
         om_assert(seq == 0 || seq > told);

@@ -67,6 +67,8 @@ static enum om_status fail(struct om_db *db, int code, struct om_error *err)
     }
     if (status == OM_LIMIT || cause == ENOSPC)
         om_error_hint(err, "make room on the disk; writing goes on by itself then");
+    else if ((code & 0xff) == SQLITE_IOERR)
+        om_error_hint(err, "look at the disk: is it full, or failing (dmesg)?");
     else if (status == OM_INVALID)
         om_error_hint(err, "move the file away; a new one is made at the next start");
     else if (status == OM_REFUSED)
