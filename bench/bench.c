@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "bench/commit.h"
 
 enum { REPORT_BYTES_MAX = 1 << 20, CPUINFO_BYTES_MAX = 1 << 22 };
 

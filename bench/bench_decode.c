@@ -87,7 +87,7 @@ static int64_t omma_frames(const char *path, struct om_error *err)
     int64_t n = 0;
     struct om_packet *packet = NULL;
     while (decoder && om_source_read(source, &packet, err) == OM_OK) {
-        (void)om_decoder_send(decoder, packet);
+        (void)!om_decoder_send(decoder, packet);
         n += take_all(decoder);
         om_packet_unref(&packet);
     }

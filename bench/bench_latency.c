@@ -4,7 +4,7 @@
 // every frame.
 
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "base/assert.h"
 #include "base/mem.h"

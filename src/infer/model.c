@@ -493,28 +493,45 @@ static enum om_status read_results(struct om_model_ctx *ctx, int count,
 
 // ---- run ---------------------------------------------------------------------------------------
 
+enum om_status om_model_prepare(struct om_model_ctx *ctx, const struct om_frame *const *frames,
+                                const struct om_region *crops, int count, struct om_error *err)
+{
+    if (count < 1 || count > ctx->batch)
+        return om_error_set(err, OM_LIMIT, "%d pictures for a context of %d", count, ctx->batch);
+    for (int i = 0; i < count; i++) {
+        enum om_status status = prepare(ctx, i, frames[i], crops ? &crops[i] : NULL, err);
+        if (status != OM_OK)
+            return status;
+    }
+    return OM_OK;
+}
+
+enum om_status om_model_finish(struct om_model_ctx *ctx, int count,
+                               const struct om_detect_opts *opts, struct om_result *results,
+                               struct om_error *err)
+{
+    return read_results(ctx, count, opts, results, err);
+}
+
 enum om_status om_model_run(struct om_model_ctx *ctx, const struct om_frame *const *frames,
                             const struct om_region *crops, int count,
                             const struct om_detect_opts *opts, struct om_result *results,
                             struct om_error *err)
 {
-    if (count < 1 || count > ctx->batch)
-        return om_error_set(err, OM_LIMIT, "%d pictures for a context of %d", count, ctx->batch);
-    for (int i = 0; i < count; i++) {
-        int64_t start_us = om_time_mono_us();
-        enum om_status status = prepare(ctx, i, frames[i], crops ? &crops[i] : NULL, err);
-        if (status != OM_OK)
-            return status;
-        results[i].timing.pre_us = om_time_mono_us() - start_us;
-    }
     int64_t start_us = om_time_mono_us();
-    enum om_status status = om_model_run_bare(ctx, count, err);
+    enum om_status status = om_model_prepare(ctx, frames, crops, count, err);
     if (status != OM_OK)
         return status;
-    int64_t infer_us = om_time_mono_us() - start_us;
-    for (int i = 0; i < count; i++)
-        results[i].timing.infer_us = infer_us;
-    return read_results(ctx, count, opts, results, err);
+    int64_t prepared_us = om_time_mono_us();
+    status = om_model_run_bare(ctx, count, err);
+    if (status != OM_OK)
+        return status;
+    int64_t ran_us = om_time_mono_us();
+    for (int i = 0; i < count; i++) {
+        results[i].timing.pre_us = (prepared_us - start_us) / count;
+        results[i].timing.infer_us = ran_us - prepared_us;
+    }
+    return om_model_finish(ctx, count, opts, results, err);
 }
 
 enum om_status om_model_run_bare(struct om_model_ctx *ctx, int count, struct om_error *err)

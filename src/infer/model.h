@@ -84,6 +84,16 @@ OM_MUST_USE enum om_status om_model_run(struct om_model_ctx *ctx,
                                         const struct om_region *crops, int count,
                                         const struct om_detect_opts *opts,
                                         struct om_result *results, struct om_error *err);
+// The same in three steps, so that a second thread can prepare the next pictures in another context:
+// frames into the tensors, the network (om_model_run_bare()), the outputs into results (their
+// timing.post_us too).
+OM_MUST_USE enum om_status om_model_prepare(struct om_model_ctx *ctx,
+                                            const struct om_frame *const *frames,
+                                            const struct om_region *crops, int count,
+                                            struct om_error *err);
+OM_MUST_USE enum om_status om_model_finish(struct om_model_ctx *ctx, int count,
+                                           const struct om_detect_opts *opts,
+                                           struct om_result *results, struct om_error *err);
 // Only the network, on the ctx's own input as it is: for the bench's bare loop.
 OM_MUST_USE enum om_status om_model_run_bare(struct om_model_ctx *ctx, int count,
                                              struct om_error *err);

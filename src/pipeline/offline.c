@@ -43,7 +43,8 @@ struct job {
     int64_t index;
     struct om_frame *frame;
     struct om_model_ctx *ctx;  // NULL without a model; the tensor is filled by the reader
-    struct om_error err;       // of JOB_INPUT_END; status OM_OK = all was read
+    struct om_error
+        err;  // of JOB_INPUT_END: status OM_OK = all was read; of JOB_FRAME: of preparing
     int64_t decode_us, pre_us;
     double share;
 };
@@ -138,8 +139,10 @@ static bool put_frame(struct offline *off, const char *file, int64_t index, stru
     job->decode_us = decode_us;
     job->share = share < 0 ? -1 : off->share_base + share * off->share_step;
     int64_t start_us = om_time_mono_us();
+    job->err.status = OM_OK;
+    const struct om_frame *frames[] = {frame};
     if (job->ctx)
-        om_model_prepare(job->ctx, (const struct om_frame *const *)&frame, NULL, 1);
+        job->err.status = om_model_prepare(job->ctx, frames, NULL, 1, &job->err);
     job->pre_us = om_time_mono_us() - start_us;
     queue_put(off, &off->ready, job);
     return true;
@@ -253,7 +256,7 @@ static enum om_status read_packets(struct offline *off, struct video *video, con
         if (!fit_decoder(off, video, file, err))
             return err->status;
         int64_t start_us = om_time_mono_us();
-        (void)om_decoder_send(video->decoder, packet);  // damaged packets cost their own frames
+        (void)!om_decoder_send(video->decoder, packet);  // damaged packets cost their own frames
         video->decode_us += om_time_mono_us() - start_us;
         if (!take_frames(off, video, file))
             return OM_CANCELLED;
@@ -371,16 +374,17 @@ static enum om_status find_objects(struct offline *off, struct job *job, struct 
         find_motion(off, job->frame);
         return OM_OK;
     }
+    if (job->err.status != OM_OK) {
+        *err = job->err;
+        return err->status;
+    }
     int64_t start_us = om_time_mono_us();
     enum om_status status = om_model_run_bare(job->ctx, 1, err);
     if (status != OM_OK)
         return status;
-    int64_t ran_us = om_time_mono_us();
-    om_model_finish(job->ctx, off->opts->detect, &off->result);
-    off->result.timing = (struct om_model_timing){.pre_us = job->pre_us,
-                                                  .infer_us = ran_us - start_us,
-                                                  .post_us = om_time_mono_us() - ran_us};
-    return OM_OK;
+    off->result.timing.pre_us = job->pre_us;
+    off->result.timing.infer_us = om_time_mono_us() - start_us;
+    return om_model_finish(job->ctx, 1, off->opts->detect, &off->result, err);
 }
 
 static enum om_status run_frame(struct offline *off, struct job *job, struct om_error *err)

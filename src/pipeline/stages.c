@@ -529,7 +529,7 @@ static void decode(struct om_stages *stages, const struct om_mail *mail)
     if (!decoder_fits(stages, mail) && !open_decoder(stages, mail))
         return;
     // A damaged packet costs its own pictures; the decoder counts them and goes on.
-    (void)om_decoder_send(stages->decoder, mail->packet);
+    (void)!om_decoder_send(stages->decoder, mail->packet);
     take_frames(stages);
 }
 
