@@ -13,6 +13,7 @@ const LAG_MAX_S = 1.5; // at most, when results come late
 const FAR_S = 2; // further behind than this: jump
 const HOLD_MS = 250; // the longest a picture waits for the next one's time
 const KEEP_S = 15; // of played video
+const FOLLOW_MS = 400; // the longest a jump of the clock waits for more pictures
 const JUMP_US = 500_000; // a gap of the clock that is followed by seeking
 
 type MediaSourceClass = typeof MediaSource;
@@ -47,7 +48,7 @@ class Session {
   private held: Fragment | null = null;
   private holdTimer = 0;
   private expectUs = NaN; // decode time that would follow without a gap
-  private follow = false; // seek to the next fragment once it is in
+  private jumpedAt = 0; // when the clock jumped and playing has to follow; 0 = it did
   private failed: Error | null = null;
   private url = '';
   edgeUs = NaN; // pts of the newest picture in the buffer
@@ -134,7 +135,7 @@ class Session {
     this.buffer = this.source.addSourceBuffer(mime);
     this.buffer.mode = 'segments';
     this.buffer.addEventListener('updateend', () => {
-      this.afterAppend();
+      this.follow();
       this.pump();
     });
     this.buffer.addEventListener('error', () => {
@@ -144,20 +145,25 @@ class Session {
 
   private note(fragment: Fragment): void {
     const isJump = !(Math.abs(fragment.decodeUs - this.expectUs) < JUMP_US);
-    if (isJump) this.follow = true;
+    if (isJump) this.jumpedAt = performance.now();
     this.expectUs = fragment.decodeUs + fragment.durationUs;
     this.edgeUs = isJump ? fragment.presentUs : Math.max(this.edgeUs, fragment.presentUs);
   }
 
-  private afterAppend(): void {
-    if (!this.follow || Number.isNaN(this.edgeUs) || this.video.buffered.length === 0) return;
+  // Follows a jump once there is enough to play behind it, or nothing more came for a moment. (What is left
+  // from before it plays on meanwhile.)
+  follow(): void {
+    if (!this.jumpedAt || Number.isNaN(this.edgeUs)) return;
     const edge = this.edgeUs / 1e6;
-    for (let i = 0; i < this.video.buffered.length; i++) {
-      const from = this.video.buffered.start(i);
-      if (edge < from - 0.01 || edge > this.video.buffered.end(i) + 0.01) continue;
-      this.video.currentTime = from;
-      this.follow = false;
+    const { buffered } = this.video;
+    for (let i = 0; i < buffered.length; i++) {
+      const from = buffered.start(i);
+      if (edge < from - 0.01 || edge > buffered.end(i) + 0.01) continue;
+      if (edge - from < LAG_MIN_S && performance.now() - this.jumpedAt < FOLLOW_MS) return;
+      this.jumpedAt = 0;
       this.isFresh = true;
+      this.video.currentTime = from;
+      return;
     }
   }
 
@@ -256,6 +262,7 @@ export class Player {
   // slower.
   private steer(): void {
     const { video, session } = this;
+    session?.follow();
     if (!session || Number.isNaN(session.edgeUs) || video.buffered.length === 0 || video.seeking) return;
     if (video.paused) video.play().then(() => this.events.onPlaying(), () => undefined);
     const edge = session.edgeUs / 1e6;

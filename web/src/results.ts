@@ -4,6 +4,7 @@ import type { Box, Result, Seen } from './types';
 
 const KEEP = 400;
 const BRIDGE_US = 1_500_000; // results further apart than this are not interpolated
+const DELAY_MAX_S = 3; // anything else is a jump of the clock
 const AHEAD_US = 300_000; // the longest a box is moved on without a newer result
 
 export interface Drawing {
@@ -28,8 +29,9 @@ export class Results {
     if (last && result.pts_us < last.pts_us) this.items = []; // the clock began anew
     this.items.push(result);
     if (this.items.length > KEEP) this.items.splice(0, this.items.length - KEEP);
-    if (edgeUs > 0) {
-      this.delays.push((edgeUs - result.pts_us) / 1e6);
+    const delay = (edgeUs - result.pts_us) / 1e6;
+    if (Math.abs(delay) < DELAY_MAX_S) {
+      this.delays.push(delay);
       if (this.delays.length > 50) this.delays.shift();
     }
   }
