@@ -189,10 +189,12 @@ export function ShapeEditor(props: { camera: Camera; onClose: () => void; onSave
     if (!pen) return undefined;
     const onKey = (event: KeyboardEvent) => {
       if (event.key === 'Escape') setPen(null);
-      if (event.key === 'Enter' && !(event.target instanceof HTMLButtonElement)) finishPen();
+      if (event.key !== 'Enter' || pen.points.length === 0) return;
+      event.preventDefault(); // or it would press the button that has the focus
+      if (pen.points.length >= 3) finishPen();
     };
-    window.addEventListener('keydown', onKey);
-    return () => window.removeEventListener('keydown', onKey);
+    window.addEventListener('keydown', onKey, true);
+    return () => window.removeEventListener('keydown', onKey, true);
   }, [pen]);
 
   // A press on the button by keyboard cannot be followed by drawing: then a shape stands in the middle.
