@@ -20,7 +20,7 @@ build_packages=(
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
     libssl-dev libnghttp2-dev libwslay-dev libprotobuf-c-dev protobuf-c-compiler
     libjansson-dev libyaml-dev libsqlite3-dev
-    libturbojpeg0-dev libspng-dev libwebp-dev libudev-dev libsodium-dev
+    libturbojpeg0-dev libspng-dev libwebp-dev libudev-dev libsodium-dev libcurl4-openssl-dev
 )
 test_packages=(
     ffmpeg chromium valgrind gcovr openssl curl python3-venv

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "conf/yaml.h"
 #include "scene/labels.h"
@@ -512,4 +513,83 @@ struct om_manifest *om_manifest_parse_list(om_str text, const char *file_name,
     om_error_set(err, OM_NOT_FOUND, "%s lists no model with the file \"%s\"", file_name,
                  graph_file);
     return NULL;
+}
+
+// ---- writing -----------------------------------------------------------------------------------
+
+const char *om_model_kind_name(enum om_model_kind kind)
+{
+    return (size_t)kind < OM_ARRAY_LEN(kinds) ? kinds[kind].text : "detector";
+}
+
+static void write_floats(struct om_json_writer *w, const char *key, const float *values, int count)
+{
+    om_json_key(w, key);
+    om_json_array(w);
+    for (int i = 0; i < count; i++)
+        om_json_double(w, (double)values[i], 6);
+    om_json_array_end(w);
+}
+
+static void write_preprocessing(struct om_json_writer *w, const struct om_manifest *m)
+{
+    static const char *const colour_names[] = {"BGR", "RGB", "GRAY"};
+    static const char *const resize_names[] = {"stretch", "letterbox-center", "letterbox-topleft"};
+
+    if (m->input_width) {
+        om_json_key(w, "input_size");
+        om_json_array(w);
+        om_json_int(w, m->input_width);
+        om_json_int(w, m->input_height);
+        om_json_array_end(w);
+    }
+    om_json_kv_text(w, "colour", colour_names[m->colour]);
+    om_json_kv_text(w, "resize", resize_names[m->resize]);
+    om_json_kv_double(w, "pad", (double)m->pad, 3);
+    write_floats(w, "mean", m->mean, 3);
+    write_floats(w, "std", m->std, 3);
+}
+
+static void write_decoding(struct om_json_writer *w, const struct om_manifest *m)
+{
+    om_json_kv_bool(w, "nms", m->has_nms);
+    if (m->given & OM_MANIFEST_STRIDES) {
+        om_json_key(w, "strides");
+        om_json_array(w);
+        for (int i = 0; i < m->stride_count; i++)
+            om_json_int(w, m->strides[i]);
+        om_json_array_end(w);
+    }
+    if (m->given & OM_MANIFEST_ANCHORS)
+        write_floats(w, "anchors", m->anchors[0], 2 * m->anchor_count);
+    if (!m->labels || !m->labels->count)
+        return;
+    om_json_key(w, "classes");
+    om_json_array(w);
+    for (int i = 0; i < m->labels->count; i++)
+        om_json_text(w, m->labels->names[i]);
+    om_json_array_end(w);
+}
+
+void om_manifest_write(const struct om_manifest *m, struct om_buf *out)
+{
+    struct om_json_writer w;
+
+    om_json_begin(&w, out);
+    om_json_object(&w);
+    om_json_kv_text(&w, "name", m->name);
+    if (m->version[0])
+        om_json_kv_text(&w, "version", m->version);
+    if (m->file[0])
+        om_json_kv_text(&w, "file", m->file);
+    om_json_kv_text(&w, "kind", om_model_kind_name(m->kind));
+    if (m->family != OM_OUTPUT_AUTO)
+        om_json_kv_text(&w, "decode", om_output_family_name(m->family));
+    write_preprocessing(&w, m);
+    write_decoding(&w, m);
+    if (m->licence[0])
+        om_json_kv_text(&w, "licence", m->licence);
+    if (m->source[0])
+        om_json_kv_text(&w, "source", m->source);
+    om_json_object_end(&w);
 }

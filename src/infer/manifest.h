@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
+struct om_buf;
 struct om_error;
 struct om_labels;
 
@@ -83,10 +84,13 @@ OM_MUST_USE struct om_manifest *om_manifest_parse(om_str text, const char *file_
 OM_MUST_USE struct om_manifest *om_manifest_parse_list(om_str text, const char *file_name,
                                                        const char *graph_file,
                                                        struct om_error *err);
+// Everything the manifest says, as JSON that om_manifest_parse() reads back.
+void om_manifest_write(const struct om_manifest *manifest, struct om_buf *out);
 // One that says nothing (given == 0), and a copy of one.
 OM_MUST_USE struct om_manifest *om_manifest_create(void);
 OM_MUST_USE struct om_manifest *om_manifest_copy(const struct om_manifest *manifest);
 void om_manifest_destroy(struct om_manifest *manifest);  // accepts NULL
 OM_DEFINE_AUTO(om_manifest);
 
+const char *om_model_kind_name(enum om_model_kind kind);
 const char *om_output_family_name(enum om_output_family family);

@@ -538,3 +538,21 @@ enum om_status om_model_run_bare(struct om_model_ctx *ctx, int count, struct om_
 {
     return om_ort_run_execute(ctx->run, ctx->model->inputs.is_batch_free ? count : ctx->batch, err);
 }
+
+// ---- raw tensors -------------------------------------------------------------------------------
+
+float *om_model_ctx_input(struct om_model_ctx *ctx, size_t *ret_floats)
+{
+    *ret_floats = picture_floats(ctx->model);
+    return ctx->staging ? NULL : om_ort_run_input(ctx->run, ctx->model->inputs.picture);
+}
+
+int om_model_ctx_outputs(struct om_model_ctx *ctx, struct om_tensor *ret)
+{
+    return om_ort_run_outputs(ctx->run, ret);
+}
+
+const char *om_model_outputs_text(const struct om_model *model, char *text, size_t size)
+{
+    return om_tensor_list_text(model->spec.tensors, model->spec.tensor_count, text, size);
+}

@@ -18,6 +18,7 @@ struct om_frame;
 struct om_model;
 struct om_model_ctx;
 struct om_region;
+struct om_tensor;
 
 enum { OM_EMBEDDING_MAX = 4096, OM_TOPK_MAX = 16 };
 
@@ -97,3 +98,11 @@ OM_MUST_USE enum om_status om_model_finish(struct om_model_ctx *ctx, int count,
 // Only the network, on the ctx's own input as it is: for the bench's bare loop.
 OM_MUST_USE enum om_status om_model_run_bare(struct om_model_ctx *ctx, int count,
                                              struct om_error *err);
+// The ctx's own input, float NCHW of the ctx's batch, to be filled for om_model_run_bare(); NULL
+// when the graph takes another type. *ret_floats is of one picture.
+float *om_model_ctx_input(struct om_model_ctx *ctx, size_t *ret_floats);
+// The raw outputs of the last run; `ret` has OM_TENSORS_MAX (infer/tensor.h) elements. Returns how
+// many.
+int om_model_ctx_outputs(struct om_model_ctx *ctx, struct om_tensor *ret);
+// Names and shapes of the outputs for people, cut to `size`.
+const char *om_model_outputs_text(const struct om_model *model, char *text, size_t size);
