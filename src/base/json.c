@@ -111,13 +111,19 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-static void append_string(struct om_buf *buf, om_str s)
+static size_t plain_run(om_str s)
+{
+    size_t run = 0;
+    while (run < s.n && is_plain((unsigned char)s.p[run]))
+        run++;
+    return run;
+}
+
+static void append_odd_string(struct om_buf *buf, om_str s)
 {
     om_buf_append_char(buf, '"');
     while (s.n > 0) {
-        size_t run = 0;
-        while (run < s.n && is_plain((unsigned char)s.p[run]))
-            run++;
+        size_t run = plain_run(s);
         om_buf_append(buf, s.p, run);
         s = om_str_sub(s, run, s.n);
         if (s.n == 0)
@@ -132,6 +138,22 @@ static void append_string(struct om_buf *buf, om_str s)
         s = om_str_sub(s, n ? n : 1, s.n);
     }
     om_buf_append_char(buf, '"');
+}
+
+// Nearly all strings are plain; those go in one piece.
+static void append_string(struct om_buf *buf, om_str s)
+{
+    if (plain_run(s) != s.n || s.n > SIZE_MAX / 4) {
+        append_odd_string(buf, s);
+        return;
+    }
+    char *at = om_buf_reserve(buf, s.n + 2);
+    if (!at)
+        return;
+    at[0] = '"';
+    memcpy(at + 1, s.p, s.n);
+    at[s.n + 1] = '"';
+    om_buf_add_len(buf, s.n + 2);
 }
 
 void om_json_key(struct om_json_writer *w, const char *key)
@@ -163,17 +185,51 @@ void om_json_raw(struct om_json_writer *w, om_str json)
     om_buf_append_str(w->buf, json);
 }
 
+// Writes the digits of `value` so that they end at `end`, at least `digits_min`; returns where they
+// begin.
+static char *put_digits(char *end, uint64_t value, int digits_min)
+{
+    for (; value > 0 || digits_min > 0; digits_min--, value /= 10)
+        *--end = (char)('0' + value % 10);
+    return end;
+}
+
 void om_json_int(struct om_json_writer *w, int64_t value)
 {
-    char text[24];
-    int n = snprintf(text, sizeof(text), "%lld", (long long)value);
-    om_json_raw(w, om_str_n(text, (size_t)n));
+    char text[24], *end = text + sizeof(text);
+    char *at = put_digits(end, value < 0 ? -(uint64_t)value : (uint64_t)value, 1);
+    if (value < 0)
+        *--at = '-';
+    om_json_raw(w, om_str_n(at, (size_t)(end - at)));
+}
+
+// The usual numbers, without printf: `scaled` is the value times 10 to the power of `digits`.
+static void append_fixed(struct om_json_writer *w, int64_t scaled, uint64_t scale, int digits)
+{
+    char text[32], *end = text + sizeof(text);
+    uint64_t all = scaled < 0 ? -(uint64_t)scaled : (uint64_t)scaled;
+    for (; digits > 0 && all % 10 == 0; digits--, scale /= 10)
+        all /= 10;
+    char *at = end;
+    if (digits > 0) {
+        at = put_digits(at, all % scale, digits);
+        *--at = '.';
+    }
+    at = put_digits(at, all / scale, 1);
+    if (scaled < 0)
+        *--at = '-';
+    om_json_raw(w, om_str_n(at, (size_t)(end - at)));
 }
 
 void om_json_double(struct om_json_writer *w, double value, int digits)
 {
+    static const double scales[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
     if (!isfinite(value)) {
         om_json_null(w);
+        return;
+    }
+    if (digits >= 0 && digits < (int)OM_ARRAY_LEN(scales) && fabs(value) * scales[digits] < 1e15) {
+        append_fixed(w, llrint(value * scales[digits]), (uint64_t)scales[digits], digits);
         return;
     }
     char text[64];
