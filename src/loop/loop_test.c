@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/rand.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "loop/cancel.h"
@@ -45,6 +46,95 @@ static void test_timers(void)
     om_loop_run(t.loop);
     om_assert(t.fired == 40);
     om_loop_destroy(t.loop);
+}
+
+// ---- random sets, moves and clears fire in the order of their times ----------------------------
+
+struct ordered {
+    struct om_loop *loop;
+    struct om_loop_timer timer;
+    bool is_wanted;
+    int64_t *last_us;
+    int *left;
+};
+
+static void fire_in_order(void *ctx)
+{
+    struct ordered *o = ctx;
+    om_assert(o->is_wanted && o->timer.at_us >= *o->last_us);
+    om_assert(om_loop_now_us(o->loop) >= o->timer.at_us);
+    *o->last_us = o->timer.at_us;
+    o->is_wanted = false;
+    if (--*o->left == 0)
+        om_loop_stop(o->loop);
+}
+
+static void test_timer_order(void)
+{
+    enum { TIMERS = 300, MOVES = 5000 };
+    static struct ordered all[TIMERS];
+    struct om_loop *loop = om_loop_create(NULL);
+    int64_t start_us = om_time_mono_us(), last_us = 0;
+    int left = 0;
+    struct om_rand rand;
+    om_rand_init(&rand, 5);
+    for (int i = 0; i < TIMERS; i++)
+        all[i] = (struct ordered){.loop = loop,
+                                  .timer = OM_LOOP_TIMER(fire_in_order, &all[i]),
+                                  .last_us = &last_us,
+                                  .left = &left};
+    for (int i = 0; i < MOVES; i++) {
+        struct ordered *o = &all[om_rand_below(&rand, TIMERS)];
+        left -= o->is_wanted;
+        o->is_wanted = om_rand_below(&rand, 4) > 0;
+        left += o->is_wanted;
+        if (o->is_wanted)
+            om_loop_timer_set(loop, &o->timer, start_us + om_rand_below(&rand, 50 * OM_MS));
+        else
+            om_loop_timer_clear(loop, &o->timer);
+    }
+    om_loop_run(loop);
+    om_assert(left == 0);
+    om_loop_destroy(loop);
+}
+
+// ---- a timer that sets itself to "now" leaves room for others ----------------------------------
+
+struct busy {
+    struct om_loop *loop;
+    struct om_loop_timer timer;
+    struct om_loop_task task;
+    int turns;
+};
+
+static void fire_again(void *ctx)
+{
+    struct busy *busy = ctx;
+    busy->turns++;
+    om_assert(busy->turns < 1000);
+    om_loop_timer_set(busy->loop, &busy->timer, om_loop_now_us(busy->loop));
+}
+
+static void stop_busy(void *ctx)
+{
+    struct busy *busy = ctx;
+    om_assert(om_loop_is_own_thread(busy->loop));
+    om_loop_stop(busy->loop);
+}
+
+static void test_busy_timer(void)
+{
+    struct busy busy = {.loop = om_loop_create(NULL)};
+    busy.timer = (struct om_loop_timer)OM_LOOP_TIMER(fire_again, &busy);
+    busy.task = (struct om_loop_task)OM_LOOP_TASK(stop_busy, &busy);
+    om_loop_timer_set(busy.loop, &busy.timer, 0);
+    om_loop_post(busy.loop, &busy.task);
+    om_loop_post(busy.loop, &busy.task);  // posted already
+    om_assert(!om_loop_is_own_thread(busy.loop));
+    om_loop_run(busy.loop);
+    om_assert(busy.turns >= 1);
+    om_loop_timer_clear(busy.loop, &busy.timer);
+    om_loop_destroy(busy.loop);
 }
 
 // ---- posts from many threads all arrive, in the order of each thread ---------------------------
@@ -134,6 +224,52 @@ static void test_remove_in_turn(void)
     om_loop_destroy(pair.loop);
 }
 
+// ---- a watch sees writing, reading and the end, as asked ---------------------------------------
+
+struct link {
+    struct om_loop *loop;
+    struct om_loop_fd watch;
+    int peer_fd;
+    int step;
+};
+
+static void on_link(void *ctx, int events)
+{
+    struct link *link = ctx;
+    char c;
+    switch (link->step++) {
+    case 0:
+        om_assert(events == OM_LOOP_WRITE);
+        om_loop_fd_change(link->loop, &link->watch, OM_LOOP_READ);
+        om_assert(write(link->peer_fd, "x", 1) == 1);
+        return;
+    case 1:
+        om_assert(events == OM_LOOP_READ && read(link->watch.fd, &c, 1) == 1 && c == 'x');
+        (void)close(link->peer_fd);
+        return;
+    default:
+        om_assert(events & OM_LOOP_READ && events & OM_LOOP_HANGUP);
+        om_assert(read(link->watch.fd, &c, 1) == 0);
+        om_loop_fd_remove(link->loop, &link->watch);
+        om_loop_stop(link->loop);
+    }
+}
+
+static void test_watch(void)
+{
+    struct link link = {.loop = om_loop_create(NULL)};
+    int fds[2];
+    om_assert(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+    link.watch = (struct om_loop_fd){fds[0], OM_LOOP_WRITE, on_link, &link};
+    link.peer_fd = fds[1];
+    om_assert(om_loop_fd_add(link.loop, &link.watch));
+    om_assert(!om_loop_fd_add(link.loop, &link.watch));  // once only
+    om_loop_run(link.loop);
+    om_assert(link.step == 3);
+    (void)close(fds[0]);
+    om_loop_destroy(link.loop);
+}
+
 // ---- lanes: never twice at once, never lost ----------------------------------------------------
 
 struct lane_work {
@@ -202,6 +338,9 @@ static void test_cancel(void)
 int main(void)
 {
     test_timers();
+    test_timer_order();
+    test_busy_timer();
+    test_watch();
     test_posts();
     test_remove_in_turn();
     test_lanes();
