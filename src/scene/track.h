@@ -20,8 +20,8 @@ struct om_track {
     int16_t class_id;  // the class it was most often seen as, weighted by score
     float score;       // of the last detection
     float score_max;
-    struct om_box box;                  // of the last detection, or predicted while lost
-    float vx, vy;                       // of the box centre, pixels per second
+    struct om_box box;  // where it was seen (the detection, smoothed), or is expected while lost
+    float vx, vy;       // of the box centre, pixels per second
     int64_t first_pts_us, last_pts_us;  // first and last time it was detected
     int64_t first_wall_us, last_wall_us;
     int hits;  // detections it has had

@@ -1,7 +1,9 @@
-// Tracker: detections of one camera to tracks. Two-stage association in the manner of ByteTrack (Zhang et
-// al., ECCV 2022) over a constant-velocity Kalman filter, optional camera-motion compensation.
+// Tracker: detections of one camera to tracks. Two-stage association in the manner of ByteTrack
+// (Zhang et al., ECCV 2022) over a constant-velocity Kalman filter, optional camera-motion
+// compensation.
 //
-// Time is what the frames say (pts), so uneven frame rates and skipped frames are right by construction.
+// Time is what the frames say (pts), so uneven frame rates and skipped frames are right by
+// construction.
 //
 // Threads: belongs to one thread at a time. Allocates nothing after create.
 
@@ -27,7 +29,6 @@ struct om_tracker_opts {
     int confirm_hits;      // detections before a track is told to anyone
     int64_t keep_lost_us;  // how long an unseen track is still expected
     bool per_class;        // match within a class only
-    bool report_lost;      // `omma track`: report only tracks seen in this frame (false)
 };
 
 extern const struct om_opt_group om_tracker_opt_group;  // with the defaults for cameras
@@ -38,10 +39,10 @@ OM_MUST_USE struct om_tracker *om_tracker_create(const struct om_tracker_opts *o
 void om_tracker_destroy(struct om_tracker *tracker);  // accepts NULL
 OM_DEFINE_AUTO(om_tracker);
 
-// One frame. `pts_us` increases; `wall_us` is copied into the tracks. `motion` (camera motion since the
-// last frame) may be NULL. *ret_tracks: all live tracks (tentative, confirmed, lost), and those that ended
-// with this frame, once, with OM_TRACK_ENDED. ret_match (may be NULL, else count of detections): the track
-// id each detection belongs to, 0 = none.
+// One frame. `pts_us` increases; `wall_us` is copied into the tracks. `motion` (camera motion since
+// the last frame) may be NULL. *ret_tracks: all live tracks (tentative, confirmed, lost), and those
+// that ended with this frame, once, with OM_TRACK_ENDED. ret_match (may be NULL, else count of
+// detections): the track id each detection belongs to, 0 = none.
 void om_tracker_update(struct om_tracker *tracker, int64_t pts_us, int64_t wall_us,
                        const struct om_detections *detections, const struct om_motion *motion,
                        struct om_tracks *ret_tracks, uint64_t *ret_match);
