@@ -1,7 +1,9 @@
 // Motion watch: decides whether a frame is worth the detector's time, and where to look.
 //
-// It keeps a slow running mean and spread of each pixel of a small grey picture; pixels that leave it form
-// regions. Light changes (most of the picture at once) are learned fast and are no motion. It knows
+// It keeps a slow running mean and spread of each pixel of a small grey picture; pixels that leave
+// it form regions. Light changes (most of the picture at once, explained by one gain and offset)
+// are learned at once and are no motion. When most of the picture changes in another way (the
+// camera was turned, day became night), the watch starts over and opens, without regions. It knows
 // nothing of cameras, queues or clocks: time is what the pictures say.
 //
 // Threads: a watch belongs to one thread at a time.
@@ -26,11 +28,13 @@ struct om_watch_opts {
 };
 
 extern const struct om_opt_group om_watch_opt_group;
+// Defaults of the table.
+void om_watch_opts_default(struct om_watch_opts *ret);
 
 struct om_watch_result {
-    bool is_open;             // the frame should go on to the detector
-    bool has_motion;          // this very picture moved
-    double changed;           // share of pixels that left the background
+    bool is_open;               // the frame should go on to the detector
+    bool has_motion;            // this very picture moved
+    double changed;             // share of pixels that left the background
     struct om_regions regions;  // moving places in thumb pixels, largest first
 };
 
@@ -39,7 +43,7 @@ OM_MUST_USE struct om_watch *om_watch_create(const struct om_watch_opts *opts);
 void om_watch_destroy(struct om_watch *watch);  // accepts NULL
 OM_DEFINE_AUTO(om_watch);
 
-// Learns from `thumb`; the first one opens the watch. A thumb of another size starts over. pts_us must
-// not go backwards (if it does, the watch starts over).
+// Learns from `thumb`; the first one opens the watch. A thumb of another size starts over. pts_us
+// must not go backwards (if it does, the watch starts over).
 void om_watch_update(struct om_watch *watch, const struct om_thumb *thumb,
                      struct om_watch_result *ret);
