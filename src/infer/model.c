@@ -60,6 +60,11 @@ static struct om_manifest *read_manifest(const char *path, const char *graph_fil
                       : om_manifest_parse(om_str_n(text, n), path, err);
 }
 
+struct om_manifest *om_manifest_load(const char *path, struct om_error *err)
+{
+    return read_manifest(path, NULL, err);
+}
+
 struct om_manifest *om_model_manifest_find(const char *path, struct om_error *err)
 {
     static const char *const endings[] = {"yaml", "yml", "json"};

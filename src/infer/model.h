@@ -64,6 +64,8 @@ OM_MUST_USE struct om_model *om_model_load(const char *path, const struct om_man
 // The manifest of a graph file: the .yaml, .yml or .json beside it, its record in a models.json
 // beside it, else one that says nothing. NULL when one is there but wrong.
 OM_MUST_USE struct om_manifest *om_model_manifest_find(const char *path, struct om_error *err);
+// A manifest file of one record.
+OM_MUST_USE struct om_manifest *om_manifest_load(const char *path, struct om_error *err);
 void om_model_destroy(struct om_model *model);  // accepts NULL; no run may be under way
 OM_DEFINE_AUTO(om_model);
 
@@ -85,9 +87,9 @@ OM_MUST_USE enum om_status om_model_run(struct om_model_ctx *ctx,
                                         const struct om_region *crops, int count,
                                         const struct om_detect_opts *opts,
                                         struct om_result *results, struct om_error *err);
-// The same in three steps, so that a second thread can prepare the next pictures in another context:
-// frames into the tensors, the network (om_model_run_bare()), the outputs into results (their
-// timing.post_us too).
+// The same in three steps, so that a second thread can prepare the next pictures in another
+// context: frames into the tensors, the network (om_model_run_bare()), the outputs into results
+// (their timing.post_us too).
 OM_MUST_USE enum om_status om_model_prepare(struct om_model_ctx *ctx,
                                             const struct om_frame *const *frames,
                                             const struct om_region *crops, int count,

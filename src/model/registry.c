@@ -389,15 +389,9 @@ static bool fetch_graph(struct import *import, const char *url, const char *sha2
 
 static bool read_given_manifest(struct import *import)
 {
-    const char *path = import->opts->manifest;
-    om_auto_free char *text = NULL;
-    size_t n = 0;
-
-    if (!path)
+    if (!import->opts->manifest)
         return true;
-    if (!om_file_read(path, SMALL_FILE_MAX, &text, &n, import->err))
-        return false;
-    import->manifest = om_manifest_parse(om_str_n(text, n), path, import->err);
+    import->manifest = om_manifest_load(import->opts->manifest, import->err);
     return import->manifest != NULL;
 }
 

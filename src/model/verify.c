@@ -281,12 +281,12 @@ static void write_summary(struct om_json_writer *w, const struct om_tensor *t)
     om_json_object(w);
     om_json_kv_text(w, "name", t->name);
     om_json_kv_int(w, "count", (int64_t)t->count);
-    om_json_kv_double(w, "mean", s.mean, 9);
-    om_json_kv_double(w, "spread", s.spread, 9);
+    om_json_kv_double(w, "mean", s.mean, 12);
+    om_json_kv_double(w, "spread", s.spread, 12);
     om_json_key(w, "samples");
     om_json_array(w);
     for (int i = 0; i < SAMPLES; i++)
-        om_json_double(w, s.samples[i], 7);
+        om_json_double(w, s.samples[i], 12);
     om_json_array_end(w);
     om_json_object_end(w);
 }
