@@ -112,3 +112,11 @@ def test_both_validators_agree(event_test, samples):
         assert (verdict == "ok") == is_valid(event), (verdict, event)
         accepted += verdict == "ok"
     assert 50 < accepted < len(events) - 1000
+
+
+def test_page_is_current(event_test):
+    """docs/events.md is what proto/docs.py makes now."""
+    lines = subprocess.run([event_test, "samples"], capture_output=True, check=True).stdout
+    page = subprocess.run([sys.executable, ROOT / "proto" / "docs.py"], input=lines,
+                          capture_output=True, check=True).stdout
+    assert page == (ROOT / "docs" / "events.md").read_bytes(), "see proto/docs.py for how to make it"

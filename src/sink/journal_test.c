@@ -333,13 +333,23 @@ static void test_disk_fails(void)
     om_assert(read_rows(journal, (struct om_journal_query){0}).last == 120);
 }
 
-static void test_bad_file(void)
+static void test_readers(void)
 {
     struct om_error err = {0};
     snprintf(path, sizeof(path), "%s/no/such/place.db", folder);
     om_assert(!om_journal_open(path, &om_journal_opts_default, &err));
     om_assert(err.status == OM_NOT_FOUND && strstr(err.text, "place.db"));
     om_assert(!om_journal_reader_open(path, &err) && err.status == OM_NOT_FOUND);
+
+    fresh("reader");
+    struct om_journal *journal = open_journal(NULL);
+    put_some(journal, 3, om_time_wall_us());
+    om_auto(om_journal_reader) reader = om_journal_reader_open(path, &err);
+    uint64_t last = 0;
+    om_assert(reader && om_journal_reader_last(reader, &last, &err) == OM_OK && last == 3);
+    put_some(journal, 1, om_time_wall_us());
+    om_assert(om_journal_reader_last(reader, &last, &err) == OM_OK && last == 4);
+    om_journal_close(journal);
 }
 
 // ---- kill -9 -----------------------------------------------------------------------------------
@@ -518,7 +528,7 @@ int main(int argc, char **argv)
         test_retention();
         test_allocates_nothing();
         test_disk_fails();
-        test_bad_file();
+        test_readers();
         test_kill();
     }
     remove_folder();
