@@ -2,7 +2,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/assert.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
@@ -10,6 +10,7 @@
 #include "net/conn_int.h"
 #include "net/http1.h"
 #include "net/http2.h"
+#include "net/tls.h"
 #include "net/ws.h"
 
 enum {
@@ -108,10 +109,15 @@ void om_conn_create(struct om_http_server *server, int fd, const char *address,
     om_list_push(&server->conns, &conn->link);
     server->conns_count++;
     conn->read_us = conn->sent_us = om_loop_now_us(server->loop);
-    om_conn_set_state(conn, OM_CONN_DETECT);
+    if (server->tls) {
+        conn->tls = om_tls_create(server->tls, fd);
+        om_conn_set_state(conn, OM_CONN_HANDSHAKE);
+    } else {
+        om_conn_set_state(conn, OM_CONN_DETECT);
+    }
     conn->watch = (struct om_loop_fd){
         .fd = fd, .events = OM_LOOP_READ, .fn = on_event, .ctx = conn};
-    if (!om_loop_fd_add(server->loop, &conn->watch)) {
+    if ((server->tls && !conn->tls) || !om_loop_fd_add(server->loop, &conn->watch)) {
         om_conn_refused(OM_REFUSED_LIMIT);
         om_conn_destroy(conn);
     }
@@ -126,6 +132,7 @@ void om_conn_destroy(struct om_conn *conn)
         om_conn_finish_exchange(conn, conn->x);
     om_ws_destroy(conn->ws);
     om_http1_destroy(conn->http1);
+    om_tls_destroy(conn->tls);
     close(conn->watch.fd);
     om_list_remove(&conn->link);
     conn->server->conns_count--;
@@ -149,13 +156,17 @@ void om_conn_send(struct om_conn *conn, om_str data)
     atomic_fetch_add(&conn->flow->unsent, data.n);
 }
 
-static ssize_t write_some(struct om_conn *conn, om_str data)
+// OM_OK with *ret_n, OM_AGAIN when the socket takes no more, else the connection is lost.
+static enum om_status write_some(struct om_conn *conn, om_str data, size_t *ret_n)
 {
+    if (conn->tls)
+        return om_tls_write(conn->tls, data.p, data.n, ret_n);
     ssize_t n;
     do
         n = send(conn->watch.fd, data.p, data.n, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
-    return n;
+    *ret_n = n < 0 ? 0 : (size_t)n;
+    return n >= 0 ? OM_OK : errno == EAGAIN ? OM_AGAIN : OM_INVALID;
 }
 
 // Sends one piece; false when there is none, or the socket takes no more.
@@ -163,28 +174,31 @@ static bool send_piece(struct om_conn *conn)
 {
     bool is_out = om_queue_len(&conn->out) > 0;
     om_str data = is_out ? om_queue_front(&conn->out) : conn->tail;
+    size_t n;
     if (data.n == 0)
         return false;
-    ssize_t n = write_some(conn, data);
-    if (n < 0) {
-        conn->is_blocked = errno == EAGAIN;
+    enum om_status status = write_some(conn, data, &n);
+    if (status != OM_OK) {
+        conn->is_blocked = status == OM_AGAIN;
         if (!conn->is_blocked)
             om_conn_set_state(conn, OM_CONN_CLOSED);
         return false;
     }
     if (is_out) {
-        om_queue_drop(&conn->out, (size_t)n);
-        atomic_fetch_sub(&conn->flow->unsent, (size_t)n);
+        om_queue_drop(&conn->out, n);
+        atomic_fetch_sub(&conn->flow->unsent, n);
     } else {
-        conn->tail = om_str_sub(conn->tail, (size_t)n, conn->tail.n);
+        conn->tail = om_str_sub(conn->tail, n, conn->tail.n);
     }
-    om_metric_add(&bytes_out, n);
+    om_metric_add(&bytes_out, (int64_t)n);
     conn->sent_us = om_loop_now_us(conn->server->loop);
     return true;
 }
 
 static void flush(struct om_conn *conn)
 {
+    if (conn->state == OM_CONN_HANDSHAKE)
+        return;
     conn->is_blocked = false;
     while (conn->state != OM_CONN_CLOSED && send_piece(conn))
         ;
@@ -226,33 +240,92 @@ static void on_eof(struct om_conn *conn)
     om_conn_set_state(conn, OM_CONN_CLOSED);
 }
 
-static void receive(struct om_conn *conn)
+static enum om_status read_clear(struct om_conn *conn, size_t *ret_n)
 {
-    char *scratch = conn->server->scratch;
     ssize_t n;
     do
-        n = recv(conn->watch.fd, scratch, OM_SCRATCH_BYTES, 0);
+        n = recv(conn->watch.fd, conn->server->scratch, OM_SCRATCH_BYTES, 0);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN)
+    *ret_n = n < 0 ? 0 : (size_t)n;
+    return n > 0 ? OM_OK : n == 0 ? OM_END : errno == EAGAIN ? OM_AGAIN : OM_INVALID;
+}
+
+// One record is read at a time; the socket is silent about those that OpenSSL holds already.
+static enum om_status read_tls(struct om_conn *conn, size_t *ret_n)
+{
+    enum om_status status;
+    size_t n;
+    *ret_n = 0;
+    do {
+        status = om_tls_read(conn->tls, conn->server->scratch + *ret_n, OM_SCRATCH_BYTES - *ret_n,
+                             &n);
+        *ret_n += n;
+    } while (status == OM_OK && *ret_n < OM_SCRATCH_BYTES);
+    return *ret_n > 0 ? OM_OK : status;
+}
+
+static void receive(struct om_conn *conn)
+{
+    size_t n;
+    // Behind the last answer nothing is understood any more, only read over.
+    bool is_clear = !conn->tls || conn->state == OM_CONN_LINGER;
+    enum om_status status = is_clear ? read_clear(conn, &n) : read_tls(conn, &n);
+    if (status == OM_AGAIN)
         return;
-    if (n < 0) {
-        om_conn_set_state(conn, OM_CONN_CLOSED);
-        return;
-    }
-    if (n == 0) {
+    if (status == OM_END) {
         on_eof(conn);
         return;
     }
+    if (status != OM_OK) {
+        om_conn_set_state(conn, OM_CONN_CLOSED);
+        return;
+    }
     conn->read_us = om_loop_now_us(conn->server->loop);
-    om_metric_add(&bytes_in, n);
+    om_metric_add(&bytes_in, (int64_t)n);
     if (conn->state == OM_CONN_LINGER)
-        return;  // read over
+        return;
     if (conn->view.n) {
-        om_buf_append(&conn->in, scratch, (size_t)n);
+        om_buf_append(&conn->in, conn->server->scratch, n);
         conn->view = om_buf_str(&conn->in);
     } else {
-        conn->view = om_str_n(scratch, (size_t)n);
+        conn->view = om_str_n(conn->server->scratch, n);
     }
+}
+
+// A browser that was sent to http:// is told where it is. Whether there was such a one.
+static bool greet_clear_text(struct om_conn *conn)
+{
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+                                 "Content-Length: 41\r\nConnection: close\r\n\r\n"
+                                 "This port speaks TLS: use https:// here.\n";
+    enum { TLS_HANDSHAKE_RECORD = 0x16 };
+    char first;
+    ssize_t n = recv(conn->watch.fd, &first, 1, MSG_PEEK);
+    if (n < 1 || first == TLS_HANDSHAKE_RECORD)
+        return false;
+    (void)!send(conn->watch.fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+    om_tls_destroy(conn->tls);
+    conn->tls = NULL;
+    om_conn_refused(OM_REFUSED_SYNTAX);
+    conn->wants_close = true;
+    return true;
+}
+
+static void handshake(struct om_conn *conn)
+{
+    if (!conn->has_greeted && greet_clear_text(conn))
+        return;
+    conn->has_greeted = true;
+    enum om_status status = om_tls_handshake(conn->tls);
+    conn->is_blocked = status == OM_AGAIN && om_tls_wants_write(conn->tls);
+    if (status == OM_AGAIN)
+        return;
+    if (status != OM_OK)
+        om_conn_set_state(conn, OM_CONN_CLOSED);
+    else if (om_tls_is_http2(conn->tls))
+        om_conn_http2_start(conn);
+    else
+        om_conn_set_state(conn, OM_CONN_DETECT);
 }
 
 // Clear text speaks HTTP/2 only by prior knowledge: its preface is no request of HTTP/1.1.
@@ -311,9 +384,18 @@ static void linger(struct om_conn *conn)
         om_conn_set_state(conn, OM_CONN_CLOSED);
         return;
     }
+    if (conn->tls)
+        om_tls_shut_down(conn->tls);
     shutdown(conn->watch.fd, SHUT_WR);
     conn->view = OM_STR("");
     om_conn_set_state(conn, OM_CONN_LINGER);
+}
+
+// The socket will not say that these are there.
+static bool has_pending(const struct om_conn *conn)
+{
+    return conn->tls && conn->state != OM_CONN_LINGER && !conn->is_eof &&
+           conn->view.n < OM_VIEW_MAX && om_tls_has_pending(conn->tls);
 }
 
 static void update_watch(struct om_conn *conn)
@@ -321,7 +403,7 @@ static void update_watch(struct om_conn *conn)
     int events = 0;
     if (!conn->is_eof && conn->view.n < OM_VIEW_MAX)
         events |= OM_LOOP_READ;
-    if (conn->is_blocked && has_output(conn))
+    if (conn->is_blocked || has_pending(conn))
         events |= OM_LOOP_WRITE;
     if (events != conn->watch.events)
         om_loop_fd_change(conn->server->loop, &conn->watch, events);
@@ -355,7 +437,9 @@ static void turn(struct om_conn *conn)
 static void on_event(void *ctx, int events)
 {
     struct om_conn *conn = ctx;
-    if (events & OM_LOOP_READ)
+    if (conn->state == OM_CONN_HANDSHAKE)
+        handshake(conn);
+    else if (events & OM_LOOP_READ || has_pending(conn))
         receive(conn);
     else if (events & OM_LOOP_HANGUP)
         om_conn_set_state(conn, OM_CONN_CLOSED);

@@ -57,7 +57,8 @@ struct om_conn {
     struct om_http_server *server;
     struct om_list link;
     struct om_loop_fd watch;
-    struct om_tls *tls;
+    struct om_tls *tls;  // NULL in clear text
+    bool has_greeted;    // TLS: its first byte was seen
     enum om_conn_state state;
     bool is_eof;           // the client will send no more
     bool wants_close;      // after what is in `out`

@@ -16,6 +16,7 @@
 #include "base/metric.h"
 #include "base/time.h"
 #include "net/conn_int.h"
+#include "net/tls.h"
 #include "net/uri.h"
 
 static const struct om_log http_log = {.name = "http"};
@@ -379,6 +380,8 @@ static bool open_watches(struct om_http_server *server, int listen_fd, struct om
             return true;
         om_loop_fd_remove(server->loop, &server->wake_watch);
     }
+    if (wake_fd >= 0)
+        close(wake_fd);
     om_error_set(err, OM_LIMIT, "no descriptor for the HTTP server");
     om_error_hint(err, "raise the limit of open files (ulimit -n)");
     return false;
@@ -407,10 +410,19 @@ static struct om_http_server *server_new(struct om_loop *loop, struct om_workers
 static void server_free(struct om_http_server *server)
 {
     om_hub_unref(server->hub);
+    om_tls_context_destroy(server->tls);
     if (server->spare_fd >= 0)
         close(server->spare_fd);
     om_free(server->scratch);
     om_free(server);
+}
+
+static bool open_tls(struct om_http_server *server, struct om_error *err)
+{
+    if (!server->opts.tls_cert && !server->opts.tls_key)
+        return true;
+    server->tls = om_tls_context_create(server->opts.tls_cert, server->opts.tls_key, err);
+    return server->tls != NULL;
 }
 
 struct om_http_server *om_http_server_create(struct om_loop *loop, struct om_workers *blocking,
@@ -425,9 +437,7 @@ struct om_http_server *om_http_server_create(struct om_loop *loop, struct om_wor
         return NULL;
     struct om_http_server *server = server_new(loop, blocking, ctx, opts);
     set_policy(server, routes);
-    if (!open_watches(server, fd, err)) {
-        if (server->wake_watch.fd >= 0)
-            close(server->wake_watch.fd);
+    if (!open_tls(server, err) || !open_watches(server, fd, err)) {
         close(fd);
         server_free(server);
         return NULL;
