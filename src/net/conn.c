@@ -14,9 +14,8 @@
 #include "net/ws.h"
 
 enum {
-    LINGER_US = OM_SECOND,          // how long a refused client may take to hang up
-    BODY_GRACE_US = 5 * OM_SECOND,  // before the rate of a body is judged
-    KEEP_BYTES_MAX = 4096,          // memory an idle connection may keep for later
+    LINGER_US = OM_SECOND,  // how long a refused client may take to hang up
+    KEEP_BYTES_MAX = 4096,  // memory an idle connection may keep for later
 };
 
 static const struct om_log http_log = {.name = "http"};
@@ -473,8 +472,9 @@ void om_conn_drain(struct om_conn *conn)
 
 static bool is_body_slow(const struct om_conn *conn, int64_t now_us)
 {
-    int64_t used_us = now_us - conn->state_us - BODY_GRACE_US;
-    int64_t due = used_us * conn->server->opts.body_rate_min / OM_SECOND;
+    const struct om_http_opts *opts = &conn->server->opts;
+    int64_t used_us = now_us - conn->state_us - opts->header_timeout_us;
+    int64_t due = used_us * opts->body_rate_min / OM_SECOND;
     return used_us > 0 && (int64_t)conn->x->request.body.len < due;
 }
 
@@ -502,23 +502,46 @@ static void trim(struct om_conn *conn, int64_t now_us)
         om_buf_finish(&conn->in);
 }
 
+static void cut_if_late(struct om_conn *conn, int64_t now_us, int64_t limit_us)
+{
+    if (now_us - conn->state_us <= limit_us)
+        return;
+    if (conn->state != OM_CONN_LINGER)
+        om_conn_refused(OM_REFUSED_SLOW);
+    om_conn_set_state(conn, OM_CONN_CLOSED);
+}
+
+static void sweep_state(struct om_conn *conn, int64_t now_us)
+{
+    switch (conn->state) {
+    case OM_CONN_HANDSHAKE:
+    case OM_CONN_DETECT:
+        cut_if_late(conn, now_us, conn->server->opts.header_timeout_us);
+        return;
+    case OM_CONN_LINGER:
+        cut_if_late(conn, now_us, LINGER_US);
+        return;
+    case OM_CONN_HTTP1:
+        sweep_http1(conn, now_us);
+        return;
+    case OM_CONN_HTTP2:
+        om_conn_http2_sweep(conn, now_us);
+        return;
+    case OM_CONN_WEBSOCKET:
+        om_conn_ws_sweep(conn, now_us);
+        return;
+    case OM_CONN_CLOSED:
+        return;
+    }
+}
+
 void om_conn_sweep(struct om_conn *conn, int64_t now_us)
 {
-    const struct om_http_opts *opts = &conn->server->opts;
-    if (has_output(conn) && now_us - conn->sent_us > opts->stall_timeout_us) {
+    if (has_output(conn) && now_us - conn->sent_us > conn->server->opts.stall_timeout_us) {
         om_conn_refused(OM_REFUSED_SLOW);
         om_conn_set_state(conn, OM_CONN_CLOSED);
-    } else if (conn->state == OM_CONN_LINGER && now_us - conn->state_us > LINGER_US) {
-        om_conn_set_state(conn, OM_CONN_CLOSED);
-    } else if (conn->state == OM_CONN_DETECT && now_us - conn->state_us > opts->header_timeout_us) {
-        om_conn_refused(OM_REFUSED_SLOW);
-        om_conn_set_state(conn, OM_CONN_CLOSED);
-    } else if (conn->state == OM_CONN_HTTP1) {
-        sweep_http1(conn, now_us);
-    } else if (conn->state == OM_CONN_HTTP2) {
-        om_conn_http2_sweep(conn, now_us);
-    } else if (conn->state == OM_CONN_WEBSOCKET) {
-        om_conn_ws_sweep(conn, now_us);
+    } else {
+        sweep_state(conn, now_us);
     }
     if (!has_output(conn))
         trim(conn, now_us);

@@ -20,7 +20,6 @@ enum {
     ACKS_MAX = 100,      // answers to pings and settings the client leaves unread
     LINES_COUNT_MAX = 64,
     UNREAD_MAX = 8 * 1024 * 1024,  // of a body that is not wanted
-    BODY_GRACE_US = 5 * OM_SECOND,
 };
 
 struct om_http2 {
@@ -506,7 +505,7 @@ bool om_http2_sweep(struct om_http2 *http2, const struct om_http_opts *opts, int
         // No other frame may come between the parts of a header: the connection itself is stuck.
         if (!x->request.route && waited_us > opts->header_timeout_us)
             return false;
-        int64_t due = (waited_us - BODY_GRACE_US) * opts->body_rate_min / OM_SECOND;
+        int64_t due = (waited_us - opts->header_timeout_us) * opts->body_rate_min / OM_SECOND;
         if (due > 0 && (int64_t)x->request.body.len < due)
             refuse(http2, x,
                    (struct om_refusal){OM_REFUSED_SLOW, 408, "the request came too slowly",

@@ -1,33 +1,15 @@
 // The server over real sockets on loopback: requests, answers, streams, limits and attackers.
 
-#include "net/http.h"
+#include "net/http_fixture.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <poll.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/assert.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/thread.h"
 #include "base/time.h"
-#include "loop/loop.h"
-#include "loop/workers.h"
 
 // ---- a server in a thread
 // -------------------------------------------------------------------------
-
-struct fixture {
-    struct om_loop *loop;
-    struct om_workers *workers;
-    struct om_http_server *server;
-    struct om_thread thread;
-    int port;
-};
 
 static atomic_int streams_closed;
 static _Atomic(struct om_exchange *) kept;  // what /later and /stream left for other threads
@@ -122,96 +104,6 @@ static const struct om_route routes[] = {
     {"GET", "/forget-blocking", forget, "public", 0, OM_ROUTE_BLOCKING, ""},
     {0},
 };
-
-static void run_loop(void *ctx)
-{
-    om_loop_run(ctx);
-}
-
-static struct om_http_opts quick_opts(void)
-{
-    struct om_http_opts opts = om_http_opts_default;
-    opts.listen = "127.0.0.1:0";
-    opts.header_timeout_us = 200 * OM_MS;
-    opts.idle_timeout_us = 400 * OM_MS;
-    opts.stall_timeout_us = 300 * OM_MS;
-    return opts;
-}
-
-static void start(struct fixture *f, const struct om_http_opts *opts)
-{
-    struct om_error err = {0};
-    *f = (struct fixture){.loop = om_loop_create(&err)};
-    f->workers = om_workers_create("test", 2, 0);
-    f->server = om_http_server_create(f->loop, f->workers, routes, f, opts, false, &err);
-    if (!f->server)
-        fprintf(stderr, "%s (%s)\n", err.text, err.hint);
-    om_assert(f->server);
-    const char *colon = strrchr(om_http_server_url(f->server), ':');
-    int64_t port;
-    om_assert(om_str_to_int64(om_str_from(colon + 1), &port));
-    f->port = (int)port;
-    om_assert(om_thread_start(&f->thread, "loop", 0, run_loop, f->loop));
-}
-
-static void stop(struct fixture *f)
-{
-    om_loop_stop(f->loop);
-    om_thread_join(&f->thread);
-    om_http_server_destroy(f->server);
-    om_workers_destroy(f->workers);
-    om_loop_destroy(f->loop);
-    struct om_exchange *x = atomic_exchange(&kept, NULL);
-    om_exchange_unref(&x);
-}
-
-// ---- a client
-// -------------------------------------------------------------------------------------
-
-static int dial(const struct fixture *f)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)f->port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    om_assert(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
-    return fd;
-}
-
-// False when the server has hung up.
-static bool send_n(int fd, const char *data, size_t n)
-{
-    while (n) {
-        ssize_t sent = send(fd, data, n, MSG_NOSIGNAL);
-        if (sent < 0)
-            return false;
-        data += sent;
-        n -= (size_t)sent;
-    }
-    return true;
-}
-
-static bool send_text(int fd, const char *text)
-{
-    return send_n(fd, text, strlen(text));
-}
-
-// Reads until the server closes, `text` (may be NULL) has come, or nothing came for `wait_ms`.
-static bool read_until(int fd, struct om_buf *out, const char *text, int wait_ms)
-{
-    for (;;) {
-        if (text && om_str_find(om_buf_str(out), om_str_from(text)) >= 0)
-            return true;
-        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        if (poll(&poll_fd, 1, wait_ms) <= 0)
-            return false;
-        char *at = om_buf_reserve(out, 65536);
-        om_assert(at);
-        ssize_t n = recv(fd, at, 65536, 0);
-        if (n <= 0)
-            return text == NULL;
-        om_buf_add_len(out, (size_t)n);
-    }
-}
 
 // Sends a request with "Connection: close" semantics of its own and returns all that came back.
 static void ask(const struct fixture *f, const char *request, struct om_buf *out)
@@ -328,7 +220,7 @@ static void test_requests(void)
 {
     struct fixture f;
     struct om_http_opts opts = quick_opts();
-    start(&f, &opts);
+    start(&f, routes, &opts);
     om_auto_buf out;
     om_buf_init(&out, 1 << 20);
     for (size_t i = 0; i < OM_ARRAY_LEN(cases); i++) {
@@ -594,7 +486,7 @@ static void test_connection_limits(void)
     struct fixture f;
     struct om_http_opts opts = quick_opts();
     opts.connections_max = MAX;
-    start(&f, &opts);
+    start(&f, routes, &opts);
     om_auto_buf out;
     om_buf_init(&out, 1 << 20);
     int fds[MAX];
@@ -623,7 +515,7 @@ static void test_listen(void)
     struct fixture f;
     struct om_http_opts opts = quick_opts();
     struct om_error err;
-    start(&f, &opts);
+    start(&f, routes, &opts);
     char taken[32];
     snprintf(taken, sizeof(taken), "127.0.0.1:%d", f.port);
     struct om_http_opts other = opts;
@@ -662,7 +554,7 @@ static void test_drain(void)
 {
     struct fixture f;
     struct om_http_opts opts = quick_opts();
-    start(&f, &opts);
+    start(&f, routes, &opts);
     om_auto_buf out;
     om_buf_init(&out, 1 << 20);
     int idle = dial(&f), busy = dial(&f);
@@ -691,7 +583,7 @@ static void test_outlives_server(void)
 {
     struct fixture f;
     struct om_http_opts opts = quick_opts();
-    start(&f, &opts);
+    start(&f, routes, &opts);
     atomic_store(&streams_closed, 0);
     int fd = dial(&f);
     om_assert(send_text(fd, "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n"));
@@ -738,7 +630,7 @@ int main(void)
     test_requests();
     struct fixture f;
     struct om_http_opts opts = quick_opts();
-    start(&f, &opts);
+    start(&f, routes, &opts);
     test_keep_alive(&f);
     test_expect_continue(&f);
     test_tiny_chunks(&f);
