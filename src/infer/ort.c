@@ -112,7 +112,7 @@ static void *open_library(const char *wanted, struct om_error *err)
     return library;
 }
 
-static bool open_api(const char *wanted, struct om_error *err)
+bool om_ort_load(const char *wanted, struct om_error *err)
 {
     om_with_lock(&lock);
     if (env)
@@ -371,7 +371,7 @@ static OrtSession *create_first(const char *path, const struct om_ort_opts *opts
 struct om_ort_session *om_ort_session_create(const char *path, const struct om_ort_opts *opts,
                                              struct om_error *err)
 {
-    if (!open_api(opts->library, err))
+    if (!om_ort_load(opts->library, err))
         return NULL;
     om_auto(om_ort_session) session = om_new(struct om_ort_session);
     session->ort = create_first(path, opts, &session->provider, err);

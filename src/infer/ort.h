@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "infer/tensor.h"
@@ -17,6 +19,9 @@ struct om_ort_opts {
     const char
         *library;  // NULL = $OMMA_ORT_LIBRARY, the one beside the program, the built-in place
 };
+
+// Opens the library (once a process; sessions do it by themselves). `library` as in the options.
+OM_MUST_USE bool om_ort_load(const char *library, struct om_error *err);
 
 // Loads a graph. NULL with the reason in *err.
 OM_MUST_USE struct om_ort_session *
