@@ -30,29 +30,41 @@ export function shortType(type: string): string {
 
 const cameraOf = (event: CloudEvent) => event.source.replace(/^.*\/cameras\//, '');
 
+type Data = Record<string, unknown>;
+
 function text(value: unknown): string {
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
 }
 
-function labelOf(data: Record<string, unknown>): string {
-  const track = (data.track ?? data.object ?? {}) as Record<string, unknown>;
-  const first = (Array.isArray(data.topk) ? data.topk[0] : undefined) as Record<string, unknown> | undefined;
-  return text(data.label) || text(track.label) || text(first?.label);
+// A part of an event's data, empty when the event has none.
+function part(event: CloudEvent, name: string): Data {
+  const value = event.data?.[name];
+  return value && typeof value === 'object' ? (value as Data) : {};
+}
+
+function labelOf(event: CloudEvent): string {
+  const topk = event.data?.topk;
+  const best = Array.isArray(topk) ? (topk[0] as Data | undefined) : undefined;
+  return text(part(event, 'track').label) || text(part(event, 'object').label) || text(best?.label);
+}
+
+function seconds(value: unknown, what: string): string {
+  return typeof value === 'number' ? `${value.toFixed(1)} s ${what}` : '';
 }
 
 function details(event: CloudEvent): string {
-  const data = event.data ?? {};
-  const track = (data.track ?? {}) as Record<string, unknown>;
-  const number = text(data.track_id) || text(track.id);
-  const shape = text(data.zone) || text(data.line) || text(data.shape);
-  const dwell = Number(data.dwell_s ?? NaN);
+  const [track, zone, line] = [part(event, 'track'), part(event, 'zone'), part(event, 'line')];
+  const [motion, camera] = [part(event, 'motion'), part(event, 'camera')];
   return [
-    number && `#${number}`,
-    shape,
-    text(data.direction).replaceAll('_', ' '),
-    Number.isFinite(dwell) && `${dwell.toFixed(1)} s inside`,
-    text(data.state),
-    text(data.reason),
+    text(track.id) && `#${text(track.id)}`,
+    text(zone.name),
+    text(line.name),
+    text(line.direction).replaceAll('_', ' '),
+    event.type.includes('zone.left') && seconds(zone.dwell_s, 'inside'),
+    event.type.includes('track.ended') && seconds(track.age_s, 'in sight'),
+    event.type.includes('motion.ended') && seconds(motion.duration_s, 'long'),
+    text(camera.state),
+    text(camera.reason),
   ].filter(Boolean).join(' · ');
 }
 
@@ -64,7 +76,7 @@ function timeOf(event: CloudEvent): string {
 }
 
 function Row({ event, withCamera }: { event: CloudEvent; withCamera: boolean }) {
-  const label = labelOf(event.data ?? {});
+  const label = labelOf(event);
   const camera = cameraOf(event);
   return (
     <li class="event">
@@ -128,7 +140,7 @@ export function EventList(props: { camera: string; type: string; label: string; 
   const { events, isOpen, error } = useEvents(props.camera, props.type);
   const wanted = props.label.trim().toLowerCase();
   const shown = useMemo(
-    () => events.filter((event) => !wanted || labelOf(event.data ?? {}).toLowerCase().includes(wanted)),
+    () => events.filter((event) => !wanted || labelOf(event).toLowerCase().includes(wanted)),
     [events, wanted],
   );
   return (
