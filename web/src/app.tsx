@@ -70,6 +70,11 @@ export function App() {
     await refresh();
   };
 
+  useEffect(() => {
+    const name = route[0] === 'camera' ? route[1] : route[0] === 'events' ? 'Events' : '';
+    document.title = name ? `${name} – Omma` : 'Omma';
+  }, [route]);
+
   const camera = route[0] === 'camera' ? cameras?.find((each) => each.id === route[1]) : undefined;
   return (
     <>

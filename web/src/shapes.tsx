@@ -160,11 +160,17 @@ export function ShapeEditor(props: { camera: Camera; onClose: () => void; onSave
   const { camera } = props;
   const [drafts, setDrafts] = useState(() => toDrafts(camera));
   const [chosen, setChosen] = useState(drafts[0]?.key ?? 0);
-  const [pen, setPen] = useState<Pen | null>(null);
+  const [pen, showPen] = useState<Pen | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const [isBusy, setBusy] = useState(false);
   const area = useRef<HTMLDivElement>(null);
   const isDragging = useRef(false);
+  // Clicks and keys may come faster than the page is drawn: what they go by is here.
+  const penNow = useRef<Pen | null>(null);
+  const setPen = (next: Pen | null) => {
+    penNow.current = next;
+    showPen(next);
+  };
   const draft = drafts.find((each) => each.key === chosen);
 
   const change = (key: number, part: Partial<Draft>) =>
@@ -181,7 +187,8 @@ export function ShapeEditor(props: { camera: Camera; onClose: () => void; onSave
     setChosen(rest[0]?.key ?? 0);
   };
   const finishPen = () => {
-    if (pen?.kind === 'zone' && pen.points.length >= 3) add('zone', pen.points);
+    const { current } = penNow;
+    if (current?.kind === 'zone' && current.points.length >= 3) add('zone', current.points);
     else setPen(null);
   };
 
@@ -189,19 +196,21 @@ export function ShapeEditor(props: { camera: Camera; onClose: () => void; onSave
     if (!pen) return undefined;
     const onKey = (event: KeyboardEvent) => {
       if (event.key === 'Escape') setPen(null);
-      if (event.key !== 'Enter' || pen.points.length === 0) return;
+      const points = penNow.current?.points.length ?? 0;
+      if (event.key !== 'Enter' || points === 0) return;
       event.preventDefault(); // or it would press the button that has the focus
-      if (pen.points.length >= 3) finishPen();
+      if (points >= 3) finishPen();
     };
     window.addEventListener('keydown', onKey, true);
     return () => window.removeEventListener('keydown', onKey, true);
-  }, [pen]);
+  }, [pen === null]);
 
   // A press on the button by keyboard cannot be followed by drawing: then a shape stands in the middle.
   const start = (kind: Kind) => (event: MouseEvent) =>
     event.detail === 0 ? add(kind, DEFAULTS[kind]) : setPen({ kind, points: [] });
 
   const onPointerDown = (event: PointerEvent) => {
+    const pen = penNow.current;
     if (!pen || event.button !== 0) return;
     event.preventDefault();
     const point = pointAt(event, area.current!);
@@ -221,11 +230,13 @@ export function ShapeEditor(props: { camera: Camera; onClose: () => void; onSave
     return Math.hypot((a[0] - b[0]) * box.width, (a[1] - b[1]) * box.height) < 14;
   };
   const onPointerMove = (event: PointerEvent) => {
+    const pen = penNow.current;
     if (pen?.kind !== 'line' || pen.points.length !== 2) return;
     setPen({ ...pen, points: [pen.points[0], pointAt(event, area.current!)] });
   };
   // A drag draws the line; a mere click sets its first end, and the next click the second.
   const onPointerUp = (event: PointerEvent) => {
+    const pen = penNow.current;
     if (!isDragging.current || !pen) return;
     isDragging.current = false;
     const point = pointAt(event, area.current!);

@@ -54,6 +54,7 @@ export class View {
   private closeBoxes: (() => void) | null = null;
   private giveBack: (() => void) | null = null;
   private runs: 'video' | 'stills' | null = null;
+  private isInSight = true;
   private isShort = false; // stills only because there is no connection left for video
   private unplayable = '';
   private status: ViewStatus = { mode: 'starting', note: '' };
@@ -76,6 +77,12 @@ export class View {
     document.addEventListener('visibilitychange', choose);
     this.offs.push(() => document.removeEventListener('visibilitychange', choose));
     this.offs.push(onSlotsFree(() => this.choose()));
+    const observer = new IntersectionObserver((entries) => {
+      this.isInSight = entries[entries.length - 1].isIntersecting;
+      this.choose();
+    }, { rootMargin: '100px' });
+    observer.observe(canvas);
+    this.offs.push(() => observer.disconnect());
     this.onPicture();
     this.choose();
   }
@@ -101,7 +108,7 @@ export class View {
   // What the camera's state allows. Asking for what is not there would only fill the console.
   private wish(): 'video' | 'stills' | null {
     const { live, codecs, state } = this.camera;
-    if (document.hidden || state === 'disabled') return null;
+    if (document.hidden || !this.isInSight || state === 'disabled') return null;
     const isPlayable = !this.unplayable && live === 'fmp4' && (!codecs || canPlay(codecs));
     // Live video outlives a camera's reconnects, but is not begun while there is none. The fallback and the
     // end of a file are shown as pictures.
