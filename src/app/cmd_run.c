@@ -144,6 +144,19 @@ static bool keep_flag(void *ctx, const char *name, const char *value, struct om_
     return true;
 }
 
+static void warn_unknown_env(void)
+{
+    om_auto_buf names;
+    om_buf_init(&names, 4096);
+    om_conf_unknown_env(&names);
+    om_str rest = om_buf_str(&names), name;
+    while (om_str_split(&rest, '\n', &name)) {
+        if (name.n)
+            om_log_warn(&run_log, "the environment variable %.*s means nothing to Omma",
+                        OM_STR_ARG(name));
+    }
+}
+
 static bool load_conf(struct server *server, const struct flags *flags, struct om_error *err)
 {
     om_conf_register(om_pipeline_opt_groups);
@@ -155,6 +168,9 @@ static bool load_conf(struct server *server, const struct flags *flags, struct o
                          om_str_from(flags->items[i].value), err))
             return false;
     }
+    om_log_set_level((enum om_log_level)server->conf->log_level);
+    om_log_set_form((enum om_log_form)server->conf->log_form);
+    warn_unknown_env();
     return add_sources(server, err);
 }
 
