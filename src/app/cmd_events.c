@@ -27,6 +27,7 @@ struct events {
     struct om_buf line;
     uint64_t last_seq;  // the last one printed
     int rows;           // of the page that is being read
+    bool is_closed;     // nobody reads what is printed any more
     uint64_t oldest_seq;
 };
 
@@ -152,8 +153,8 @@ static enum om_status print_new(struct events *events, struct om_error *err)
         events->rows = 0;
         query.after_seq = events->last_seq;
         status = om_journal_reader_read(events->reader, &query, print_row, events, err);
-    } while (status == OM_OK && events->rows == PAGE);
-    (void)fflush(stdout);  // a closed pipe is the exit code's business
+        events->is_closed = fflush(stdout) != 0;
+    } while (status == OM_OK && events->rows == PAGE && !events->is_closed);
     return status;
 }
 
@@ -181,7 +182,7 @@ static enum om_status tail(struct events *events, struct om_error *err)
     if (status == OM_OK)
         status = print_new(events, err);
     struct om_cancel *cancel = events->follows ? om_interrupt_start() : NULL;
-    while (status == OM_OK && events->follows &&
+    while (status == OM_OK && events->follows && !events->is_closed &&
            !om_cancel_sleep_until(cancel, om_time_mono_us() + POLL_US))
         status = print_new(events, err);
     return status;
@@ -242,7 +243,9 @@ static int run(struct events *events, const char *action)
     enum om_status status = replays ? replay(events, &err) : tail(events, &err);
     om_buf_finish(&events->line);
     om_journal_reader_destroy(events->reader);
-    return status == OM_OK ? EX_OK : om_cli_fail(&err);
+    if (status != OM_OK)
+        return om_cli_fail(&err);
+    return events->is_closed ? EX_IOERR : EX_OK;
 }
 
 int om_cmd_events(int argc, char **argv)
