@@ -104,8 +104,20 @@ void om_conf_destroy(struct om_conf *conf)
     }
     om_free(sections);
     om_opt_finish(&om_conf_top_group, conf);
+    for (int i = 0; i < conf->flag_count; i++) {
+        om_free(conf->flags[i].name);
+        om_free(conf->flags[i].value);
+    }
+    om_free(conf->flags);
     om_free(conf->path);
     om_free(conf);
+}
+
+static void remember_flag(struct om_conf *conf, om_str name, om_str value)
+{
+    conf->flags = om_realloc(conf->flags, (size_t)conf->flag_count + 1, sizeof(*conf->flags));
+    conf->flags[conf->flag_count++] = (struct om_conf_flag){om_strndup(name.p, name.n),
+                                                            om_strndup(value.p, value.n)};
 }
 
 struct om_conf *om_conf_copy(const struct om_conf *conf)
@@ -116,6 +128,8 @@ struct om_conf *om_conf_copy(const struct om_conf *conf)
     void **to = copy->sections, *const *from = conf->sections;
     for (int i = 0; i < group_count(); i++)
         om_opt_copy(groups[i], to[i], from[i]);
+    for (int i = 0; i < conf->flag_count; i++)
+        remember_flag(copy, om_str_from(conf->flags[i].name), om_str_from(conf->flags[i].value));
     for (int i = 0; i < conf->camera_count; i++) {
         bool is_put = om_conf_put_camera(copy, &conf->cameras[i], NULL);
         om_assert(is_put);  // it was in a config before
@@ -182,7 +196,7 @@ static void guess_option(om_str name, struct om_error *err)
                  best[0] ? " (did you mean \"--" : "", best, best[0] ? "\"?)" : "");
 }
 
-bool om_conf_set(struct om_conf *conf, om_str name, om_str value, struct om_error *err)
+static bool set_option(struct om_conf *conf, om_str name, om_str value, struct om_error *err)
 {
     const struct om_opt_group *group;
     const struct om_opt *opt = find_option(name, &group);
@@ -192,6 +206,14 @@ bool om_conf_set(struct om_conf *conf, om_str name, om_str value, struct om_erro
     }
     void *options = group == &om_conf_top_group ? conf : om_conf_section_mut(conf, group);
     return om_opt_set(opt, options, value, err);
+}
+
+bool om_conf_set(struct om_conf *conf, om_str name, om_str value, struct om_error *err)
+{
+    if (!set_option(conf, name, value, err))
+        return false;
+    remember_flag(conf, name, value);
+    return true;
 }
 
 // OMMA_MOTION_HOLD -> "motion-hold".
@@ -230,7 +252,7 @@ static bool set_from_env(void *ctx, om_str env, om_str value)
     env_to_name(env, name);
     if (!find_option(om_str_from(name), &group))
         return true;  // om_conf_unknown_env() tells
-    if (om_conf_set(c->conf, om_str_from(name), value, c->err))
+    if (set_option(c->conf, om_str_from(name), value, c->err))
         return true;
     om_error_prefix(c->err, "environment variable %.*s", OM_STR_ARG(env));
     return false;
@@ -284,6 +306,22 @@ struct om_conf *om_conf_load(const char *path, struct om_error *err)
     }
     struct env_ctx ctx = {.conf = conf, .err = err};
     return each_env(set_from_env, &ctx) ? om_steal(&conf) : NULL;
+}
+
+struct om_conf *om_conf_reload(const struct om_conf *old, struct om_error *err)
+{
+    om_assert(old->path);
+    om_auto(om_conf) conf = om_conf_load(old->path, err);
+    for (int i = 0; conf && i < old->flag_count; i++) {
+        const struct om_conf_flag *flag = &old->flags[i];
+        if (!om_conf_set(conf, om_str_from(flag->name), om_str_from(flag->value), err))
+            return NULL;
+    }
+    for (int i = 0; conf && i < old->camera_count; i++) {
+        if (old->cameras[i].line_number == 0 && !om_conf_put_camera(conf, &old->cameras[i], err))
+            return NULL;
+    }
+    return om_steal(&conf);
 }
 
 struct om_conf *om_conf_parse(om_str yaml, const char *name, struct om_error *err)

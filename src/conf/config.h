@@ -43,6 +43,10 @@ struct om_conf_camera {
 };
 
 // Sections with option tables register themselves here by group (see om_conf_groups()).
+struct om_conf_flag {
+    char *name, *value;
+};
+
 struct om_conf {
     char *path;     // of the file it came from; NULL = none
     char *listen;   // "127.0.0.1:8080"
@@ -52,7 +56,9 @@ struct om_conf {
     int log_form;   // enum om_log_form
     int camera_count;
     struct om_conf_camera *cameras;
-    void *sections;  // option structs of the registered groups, private
+    int flag_count;
+    struct om_conf_flag *flags;  // what om_conf_set() laid over the file, for om_conf_reload()
+    void *sections;              // option structs of the registered groups, private
 };
 
 struct om_opt_group;
@@ -65,6 +71,9 @@ void om_conf_register(const struct om_opt_group *const *groups);
 // mean".
 // ${NAME} in texts is replaced from the environment; an unset one is an error.
 OM_MUST_USE struct om_conf *om_conf_load(const char *path, struct om_error *err);
+// Reads the file of `old` again (it has one), then lays over it what came after: environment,
+// flags, and cameras that stand in no file (line_number 0). `old` stays as it is.
+OM_MUST_USE struct om_conf *om_conf_reload(const struct om_conf *old, struct om_error *err);
 // The same from text, for tests, fuzzing and `omma check`.
 OM_MUST_USE struct om_conf *om_conf_parse(om_str yaml, const char *name, struct om_error *err);
 void om_conf_destroy(struct om_conf *conf);  // accepts NULL

@@ -220,6 +220,32 @@ static void test_file_env_flags(void)
     om_assert(unsetenv("OMMA_LISTNE") == 0);
 }
 
+// SIGHUP: the file is new, flags and cameras of the command line stay.
+static void test_reload(void)
+{
+    char path[64], id[] = "cli", source[] = "test:";
+    snprintf(path, sizeof(path), "/tmp/omma-reload-test-%d.yaml", (int)getpid());
+    om_assert(
+        om_file_write(path, OM_STR("model: one\nlisten: a:1\ncameras: {a: x, b: y}\n"), NULL));
+    om_auto(om_conf) given = om_conf_load(path, NULL);
+    om_assert(given && om_conf_set(given, OM_STR("listen"), OM_STR("b:2"), NULL));
+    const struct om_conf_camera cam = {.id = id, .source = source, .enabled = true};
+    om_assert(om_conf_put_camera(given, &cam, NULL));
+    om_auto(om_conf) old = om_conf_copy(given);
+
+    om_assert(om_file_write(path, OM_STR("model: two\nlisten: c:3\ncameras: {b: z}\n"), NULL));
+    om_auto(om_conf) conf = om_conf_reload(old, NULL);
+    om_assert(conf && is(conf->model, "two") && is(conf->listen, "b:2"));
+    om_assert(conf->camera_count == 2 && is(camera(conf, "b")->source, "z") && camera(conf, "cli"));
+    om_auto(om_conf) again = om_conf_reload(conf, NULL);
+    om_assert(again && is(again->listen, "b:2") && again->flag_count == 1);
+
+    struct om_error err;
+    om_assert(om_file_write(path, OM_STR("modell: x\n"), NULL));
+    om_assert(!om_conf_reload(conf, &err) && strstr(err.text, "did you mean \"model\""));
+    om_assert(unlink(path) == 0);
+}
+
 static void test_home(void)
 {
     om_assert(unsetenv("OMMA_HOME") == 0 && unsetenv("STATE_DIRECTORY") == 0);
@@ -315,6 +341,7 @@ int main(void)
     test_round_trip();
     test_refused();
     test_file_env_flags();
+    test_reload();
     test_home();
     test_cameras();
     test_generated_texts();

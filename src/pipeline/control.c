@@ -158,7 +158,7 @@ bool om_control_reload(struct om_control *control, struct om_error *err)
         return false;
     }
     struct om_conf *before = control->given;
-    control->given = om_conf_load(before->path, err);
+    control->given = om_conf_reload(before, err);
     struct om_conf *next = control->given ? combine(control, err) : NULL;
     if (next && apply(control, next, err)) {
         om_conf_destroy(before);
