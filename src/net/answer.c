@@ -64,8 +64,7 @@ const char *om_http_reason(int status)
     return status < 400 ? "Done" : "Error";
 }
 
-// ---- header lines
-// ---------------------------------------------------------------------------------
+// ---- header lines ------------------------------------------------------------------------------
 
 static bool is_name_char(char c)
 {
@@ -208,8 +207,7 @@ void om_exchange_reply(struct om_exchange *x, int status, const char *content_ty
     complete(x);
 }
 
-// ---- problems
-// -------------------------------------------------------------------------------------
+// ---- problems ----------------------------------------------------------------------------------
 
 static void problem_type(int status, char *type, size_t size)
 {
@@ -266,8 +264,7 @@ void om_exchange_refuse(struct om_exchange *x, const struct om_refusal *refusal)
     om_exchange_problem(x, refusal->status, refusal->detail, refusal->hint);
 }
 
-// ---- assets
-// ---------------------------------------------------------------------------------------
+// ---- assets ------------------------------------------------------------------------------------
 
 // Two encodings are two representations, and a strong tag names one of them.
 static void make_etag(char *text, size_t size, const char *etag, bool is_gzip)
@@ -339,8 +336,7 @@ void om_exchange_asset(struct om_exchange *x, const char *content_type, om_str i
     put_asset(x, status, content_type, om_str_sub(whole, from, to));
 }
 
-// ---- streams
-// --------------------------------------------------------------------------------------
+// ---- streams -----------------------------------------------------------------------------------
 
 // False when the client left and no loop is there to say so.
 static bool start_stream(struct om_exchange *x, int status, const char *content_type,
@@ -427,8 +423,7 @@ size_t om_exchange_unsent(struct om_exchange *x)
     return atomic_load(&x->flow->unsent);
 }
 
-// ---- WebSocket
-// ------------------------------------------------------------------------------------
+// ---- WebSocket ---------------------------------------------------------------------------------
 
 static bool start_websocket(struct om_exchange *x, const struct om_ws_ops *ops, void *ctx,
                             const char *accept)

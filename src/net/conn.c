@@ -27,8 +27,7 @@ static struct om_metric bytes_out = OM_COUNTER("omma_http_sent_bytes_total",
 static atomic_uint_fast64_t answers[6];  // by hundreds of the status
 static atomic_uint_fast64_t refusals[OM_REFUSED_COUNT];
 
-// ---- metrics
-// --------------------------------------------------------------------------------------
+// ---- metrics -----------------------------------------------------------------------------------
 
 static void collect(void *ctx, struct om_buf *out)
 {
@@ -80,8 +79,7 @@ void om_conn_finish_exchange(struct om_conn *conn, struct om_exchange *x)
     om_exchange_unref(&ref);
 }
 
-// ---- life
-// -----------------------------------------------------------------------------------------
+// ---- life --------------------------------------------------------------------------------------
 
 static void on_event(void *ctx, int events);
 
@@ -141,8 +139,7 @@ void om_conn_destroy(struct om_conn *conn)
     om_free(conn);
 }
 
-// ---- sending
-// --------------------------------------------------------------------------------------
+// ---- sending -----------------------------------------------------------------------------------
 
 static bool has_output(const struct om_conn *conn)
 {
@@ -205,8 +202,7 @@ static void flush(struct om_conn *conn)
         conn->sent_us = om_loop_now_us(conn->server->loop);
 }
 
-// ---- receiving
-// ------------------------------------------------------------------------------------
+// ---- receiving ---------------------------------------------------------------------------------
 
 // What is left of the view must outlive the server's scratch.
 static void keep_view(struct om_conn *conn)
@@ -358,8 +354,7 @@ static bool take(struct om_conn *conn)
     }
 }
 
-// ---- a turn
-// ---------------------------------------------------------------------------------------
+// ---- a turn ------------------------------------------------------------------------------------
 
 static bool pump(struct om_conn *conn)
 {
@@ -467,8 +462,7 @@ void om_conn_drain(struct om_conn *conn)
     turn(conn);
 }
 
-// ---- time
-// -----------------------------------------------------------------------------------------
+// ---- time --------------------------------------------------------------------------------------
 
 static bool is_body_slow(const struct om_conn *conn, int64_t now_us)
 {

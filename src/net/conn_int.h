@@ -82,7 +82,7 @@ struct om_conn {
 
 enum { OM_SCRATCH_BYTES = 64 * 1024, OM_VIEW_MAX = 64 * 1024 };
 
-// ---- conn.c
+// ---- conn.c ------------------------------------------------------------------------------------
 // --------------------------------------------------------------------------------------- Takes
 // over `fd`.
 void om_conn_create(struct om_http_server *server, int fd, const char *address,
@@ -101,8 +101,7 @@ void om_conn_finish_exchange(struct om_conn *conn, struct om_exchange *x);
 void om_conn_refused(enum om_refused reason);
 void om_conn_register_metrics(void);
 
-// ---- conn_http1.c
-// ---------------------------------------------------------------------------------
+// ---- conn_http1.c ------------------------------------------------------------------------------
 void om_conn_http1_start(struct om_conn *conn);
 // Takes what it can of conn->view; whether it got further.
 bool om_conn_http1_take(struct om_conn *conn);
@@ -111,8 +110,7 @@ bool om_conn_http1_pump(struct om_conn *conn);
 // Answers a client that was too slow.
 void om_conn_http1_timeout(struct om_conn *conn);
 
-// ---- conn_http2.c
-// ---------------------------------------------------------------------------------
+// ---- conn_http2.c ------------------------------------------------------------------------------
 void om_conn_http2_start(struct om_conn *conn);
 bool om_conn_http2_take(struct om_conn *conn);
 bool om_conn_http2_pump(struct om_conn *conn);
@@ -120,8 +118,7 @@ void om_conn_http2_sweep(struct om_conn *conn, int64_t now_us);
 // Lets all its exchanges go.
 void om_conn_http2_finish(struct om_conn *conn);
 
-// ---- conn_ws.c
-// ------------------------------------------------------------------------------------
+// ---- conn_ws.c ---------------------------------------------------------------------------------
 void om_conn_ws_start(struct om_conn *conn);
 bool om_conn_ws_take(struct om_conn *conn);
 bool om_conn_ws_pump(struct om_conn *conn);

@@ -17,8 +17,7 @@ enum { EXCHANGE_MAGIC = 0x45584348, LINES_MAX = 64 * 1024 };
 // looks at it as soon as the handler returns.
 static _Thread_local struct om_exchange *dispatching;
 
-// ---- hub and flow
-// ---------------------------------------------------------------------------------
+// ---- hub and flow ------------------------------------------------------------------------------
 
 struct om_hub *om_hub_create(int wake_fd)
 {
@@ -106,8 +105,7 @@ struct om_exchange *om_hub_take(struct om_hub *hub)
     return x;
 }
 
-// ---- life
-// -----------------------------------------------------------------------------------------
+// ---- life --------------------------------------------------------------------------------------
 
 struct om_exchange *om_exchange_create(struct om_hub *hub, struct om_flow *flow,
                                        const struct om_request_policy *policy)
@@ -280,8 +278,7 @@ void om_exchange_detach(struct om_exchange *x)
         closed(x->peer_ctx);
 }
 
-// ---- the request
-// ----------------------------------------------------------------------------------
+// ---- the request -------------------------------------------------------------------------------
 
 om_str om_exchange_method(const struct om_exchange *x)
 {

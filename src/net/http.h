@@ -88,7 +88,7 @@ OM_DEFINE_AUTO(om_http_server);
 // "http://127.0.0.1:8080" with the real port; lives as long as the server.
 const char *om_http_server_url(const struct om_http_server *server);
 
-// ---- the request (valid while the exchange is) --------------------------------------------------
+// ---- the request (valid while the exchange is) -------------------------------------------------
 struct om_exchange *om_exchange_ref(struct om_exchange *x);
 void om_exchange_unref(struct om_exchange **x);  // any thread
 OM_DEFINE_AUTO_REF(om_exchange);
@@ -103,7 +103,7 @@ om_str om_exchange_body(const struct om_exchange *x);
 // Id of this request: from X-Request-Id (if a sane one was sent) or made; echoed in the answer.
 const char *om_exchange_request_id(const struct om_exchange *x);
 
-// ---- the answer (exactly one of these, once, from any thread) -----------------------------------
+// ---- the answer (exactly one of these, once, from any thread) ----------------------------------
 // Extra headers: set before the answer. Copied.
 void om_exchange_set_header(struct om_exchange *x, const char *name, const char *value);
 void om_exchange_reply(struct om_exchange *x, int status, const char *content_type, om_str body);
@@ -116,7 +116,7 @@ void om_exchange_fail(struct om_exchange *x, const struct om_error *err);
 void om_exchange_asset(struct om_exchange *x, const char *content_type, om_str identity,
                        om_str gzip, const char *etag);
 
-// ---- streams: SSE, live video -------------------------------------------------------------------
+// ---- streams: SSE, live video ------------------------------------------------------------------
 // Starts an answer without a length. Afterwards write until end; each write is copied and sent as
 // one chunk / DATA frame. `closed` (may be NULL) is called once on the loop when the client is gone
 // or the stream ended; it must not write.
@@ -132,7 +132,7 @@ void om_exchange_set_trailer(struct om_exchange *x, const char *name, const char
 void om_exchange_end(struct om_exchange *x);
 size_t om_exchange_unsent(struct om_exchange *x);
 
-// ---- WebSocket ----------------------------------------------------------------------------------
+// ---- WebSocket ---------------------------------------------------------------------------------
 struct om_ws_ops {
     void (*message)(void *ctx, bool is_text, om_str data);  // loop thread; whole messages
     void (*closed)(void *ctx);                              // loop thread, once

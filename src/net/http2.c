@@ -56,8 +56,7 @@ static void refuse(struct om_http2 *http2, struct om_exchange *x, struct om_refu
     move(&http2->ready, x);
 }
 
-// ---- requests in
-// ----------------------------------------------------------------------------------
+// ---- requests in -------------------------------------------------------------------------------
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
@@ -242,8 +241,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     return 0;
 }
 
-// ---- answers out
-// ----------------------------------------------------------------------------------
+// ---- answers out -------------------------------------------------------------------------------
 
 // Header lines as nghttp2 wants them; the names become lower case in place. Returns how many.
 static size_t parse_lines(struct om_buf *lines, nghttp2_nv *nv)
@@ -367,8 +365,7 @@ bool om_http2_send(struct om_http2 *http2, struct om_buf *out, size_t len_max)
     return !out->has_failed;
 }
 
-// ---- life
-// -----------------------------------------------------------------------------------------
+// ---- life --------------------------------------------------------------------------------------
 
 static nghttp2_session *session_new(struct om_http2 *http2)
 {

@@ -253,8 +253,7 @@ static void test_large_head(struct bench *b)
     drop_done(b);
 }
 
-// ---- attackers
-// --------------------------------------------------------------------------------------
+// ---- attackers ---------------------------------------------------------------------------------
 
 static void put_frame(struct om_buf *out, int type, int flags, uint32_t stream, om_str payload)
 {

@@ -59,8 +59,7 @@ static inline void stop(struct fixture *f)
     om_loop_destroy(f->loop);
 }
 
-// ---- a client
-// -------------------------------------------------------------------------------------
+// ---- a client ----------------------------------------------------------------------------------
 
 static inline int dial(const struct fixture *f)
 {

@@ -8,8 +8,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 
-// ---- a server in a thread
-// -------------------------------------------------------------------------
+// ---- a server in a thread ----------------------------------------------------------------------
 
 static atomic_int streams_closed;
 static _Atomic(struct om_exchange *) kept;  // what /later and /stream left for other threads
@@ -125,8 +124,7 @@ static bool has(const struct om_buf *buf, const char *text)
                         : (fprintf(stderr, "no \"%s\" in:\n%s\n", (text), om_buf_text(buf)),       \
                            om_assert_failed("has", __FILE__, __LINE__)))
 
-// ---- tests
-// ----------------------------------------------------------------------------------------
+// ---- tests -------------------------------------------------------------------------------------
 
 static const struct {
     const char *request;
@@ -452,8 +450,7 @@ static void test_asset(const struct fixture *f)
     om_assert(out.len > LARGE_BYTES);
 }
 
-// ---- slow clients and too many of them
-// --------------------------------------------------------------
+// ---- slow clients and too many of them ---------------------------------------------------------
 
 static void test_slow_header(const struct fixture *f)
 {
@@ -507,8 +504,7 @@ static void test_connection_limits(void)
     stop(&f);
 }
 
-// ---- start and end
-// ----------------------------------------------------------------------------------
+// ---- start and end -----------------------------------------------------------------------------
 
 static void test_listen(void)
 {
@@ -597,8 +593,7 @@ static void test_outlives_server(void)
     close(fd);
 }
 
-// ---- memory
-// -----------------------------------------------------------------------------------------
+// ---- memory ------------------------------------------------------------------------------------
 
 static uint64_t allocs_for(int fd, int count)
 {

@@ -96,8 +96,7 @@ static void expect_served(const struct fixture *f)
     close(fd);
 }
 
-// ---- WebSocket
-// ------------------------------------------------------------------------------------
+// ---- WebSocket ---------------------------------------------------------------------------------
 
 static int dial_ws(const struct fixture *f)
 {
@@ -158,8 +157,7 @@ static void test_websocket(const struct fixture *f)
     close(fd);
 }
 
-// ---- HTTP/2
-// ---------------------------------------------------------------------------------------
+// ---- HTTP/2 ------------------------------------------------------------------------------------
 
 static void put_frame(struct om_buf *out, int type, int flags, uint32_t stream, om_str payload)
 {
@@ -233,8 +231,7 @@ static void test_rapid_reset(const struct fixture *f)
     close(fd);
 }
 
-// ---- TLS
-// ------------------------------------------------------------------------------------------
+// ---- TLS ---------------------------------------------------------------------------------------
 
 static void test_tls(void)
 {
@@ -275,8 +272,7 @@ static void test_tls(void)
     stop(&f);
 }
 
-// ---- attackers
-// ------------------------------------------------------------------------------------
+// ---- attackers ---------------------------------------------------------------------------------
 
 // A body that crawls (R.U.D.Y.).
 static void test_slow_body(const struct fixture *f)

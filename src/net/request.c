@@ -51,8 +51,7 @@ bool om_request_wants_websocket(const struct om_request *request)
            om_head_list_has(upgrade, "websocket") && om_head_list_has(connection, "upgrade");
 }
 
-// ---- what is asked for
-// ----------------------------------------------------------------------------
+// ---- what is asked for -------------------------------------------------------------------------
 
 // Appends the decoded text and gives it as a slice of request->text, which was reserved whole
 // before: a slice must not move.
@@ -103,8 +102,7 @@ static struct om_refusal read_target(struct om_request *request, struct om_targe
     return ACCEPT;
 }
 
-// ---- whether we are meant
-// -------------------------------------------------------------------------
+// ---- whether we are meant ----------------------------------------------------------------------
 
 static bool is_listed(const struct om_request_policy *policy, om_str name)
 {
@@ -138,8 +136,7 @@ static struct om_refusal check_host(struct om_request *request,
                   "use localhost or the listen address, or list the name in the option host-names");
 }
 
-// ---- whether a foreign page sent it
-// ---------------------------------------------------------------
+// ---- whether a foreign page sent it ------------------------------------------------------------
 
 static bool is_same_origin(const struct om_request *request, const struct om_request_policy *policy,
                            om_str origin)
@@ -178,8 +175,7 @@ static struct om_refusal check_origin(const struct om_request *request,
     return ACCEPT;
 }
 
-// ---- the rest
-// -------------------------------------------------------------------------------------
+// ---- the rest ----------------------------------------------------------------------------------
 
 static struct om_refusal check_websocket(const struct om_request *request)
 {

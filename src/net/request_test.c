@@ -16,8 +16,7 @@ static void never(void *ctx, struct om_exchange *x)
     (void)x;
 }
 
-// ---- targets
-// --------------------------------------------------------------------------------------
+// ---- targets -----------------------------------------------------------------------------------
 
 static void test_decode(void)
 {
@@ -123,8 +122,7 @@ static void test_authority(void)
     }
 }
 
-// ---- routes
-// ---------------------------------------------------------------------------------------
+// ---- routes ------------------------------------------------------------------------------------
 
 static const struct om_route routes[] = {
     {"GET", "/", never, "public", 0, 0, ""},
@@ -182,8 +180,7 @@ static void test_routes(void)
     om_assert(!om_route_table_check(open, &err));
 }
 
-// ---- hosts and origins
-// ----------------------------------------------------------------------------
+// ---- hosts and origins -------------------------------------------------------------------------
 
 static const char *const names[] = {"omma.example", NULL};
 static const struct om_request_policy policy = {.routes = routes,
@@ -334,8 +331,7 @@ static void test_query(void)
     om_request_finish(&request);
 }
 
-// ---- heads and assets
-// -------------------------------------------------------------------------------
+// ---- heads and assets --------------------------------------------------------------------------
 
 static void test_head(void)
 {

@@ -41,8 +41,7 @@ const struct om_http_opts om_http_opts_default = {
     .bodies_bytes_max = 256 * 1024 * 1024,
 };
 
-// ---- listening
-// ------------------------------------------------------------------------------------
+// ---- listening ---------------------------------------------------------------------------------
 
 // Splits "127.0.0.1:8080", "[::1]:0", "localhost:80" into what getaddrinfo() reads.
 static bool split_listen(const char *listen_text, char host[OM_ADDRESS_SIZE], char port[8],
@@ -162,8 +161,7 @@ static void make_url(struct om_http_server *server, int fd)
              is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", port);
 }
 
-// ---- accepting
-// ------------------------------------------------------------------------------------
+// ---- accepting ---------------------------------------------------------------------------------
 
 static bool is_over_address_limit(const struct om_http_server *server, const char *address,
                                   bool is_loopback)
@@ -287,8 +285,7 @@ static void stop_listening(struct om_http_server *server)
     close(server->listen_watch.fd);
 }
 
-// ---- news and time
-// --------------------------------------------------------------------------------
+// ---- news and time -----------------------------------------------------------------------------
 
 static void finish_drain(struct om_http_server *server)
 {
@@ -341,8 +338,7 @@ static void on_sweep(void *ctx)
     finish_drain(server);
 }
 
-// ---- life
-// -----------------------------------------------------------------------------------------
+// ---- life --------------------------------------------------------------------------------------
 
 // Descriptors are shared with cameras and files: connections get half of them at most.
 static int connections_within_budget(int wanted)

@@ -21,7 +21,7 @@ struct om_tls {
     bool wants_write;
 };
 
-// ---- the socket
+// ---- the socket --------------------------------------------------------------------------------
 // ----------------------------------------------------------------------------------- OpenSSL's own
 // socket BIO writes with write(2), which raises SIGPIPE when the peer is gone.
 
@@ -64,8 +64,7 @@ static BIO_METHOD *method_new(void)
     return method;
 }
 
-// ---- the context
-// ----------------------------------------------------------------------------------
+// ---- the context -------------------------------------------------------------------------------
 
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
                    const unsigned char *offered, unsigned int offered_n, void *ctx)
@@ -141,8 +140,7 @@ void om_tls_context_destroy(struct om_tls_context *context)
     om_free(context);
 }
 
-// ---- a connection
-// ---------------------------------------------------------------------------------
+// ---- a connection ------------------------------------------------------------------------------
 
 struct om_tls *om_tls_create(struct om_tls_context *context, int fd)
 {
