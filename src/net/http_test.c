@@ -362,6 +362,23 @@ static void test_answer_from_another_thread(const struct fixture *f)
     om_exchange_unref(&x);
 }
 
+// A client may close its side and wait for the answer.
+static void test_half_closed(const struct fixture *f)
+{
+    om_auto_buf out;
+    om_buf_init(&out, 1 << 20);
+    int fd = dial(f);
+    om_assert(send_text(fd, "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    om_assert(shutdown(fd, SHUT_WR) == 0);
+    struct om_exchange *x = wait_kept();
+    om_time_sleep_us(20 * OM_MS);
+    om_exchange_reply(x, 200, "text/plain", OM_STR("for you"));
+    om_exchange_unref(&x);
+    om_assert(read_until(fd, &out, NULL, 1000));
+    om_assert(om_str_ends_with(om_buf_str(&out), OM_STR("for you")));
+    close(fd);
+}
+
 static void wait_closed(int count)
 {
     for (int i = 0; i < 2000 && atomic_load(&streams_closed) < count; i++)
@@ -631,6 +648,7 @@ int main(void)
     test_tiny_chunks(&f);
     test_large_heads(&f);
     test_answer_from_another_thread(&f);
+    test_half_closed(&f);
     test_stream(&f);
     test_stream_budget(&f);
     test_asset(&f);

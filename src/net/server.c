@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -296,26 +297,30 @@ static void finish_drain(struct om_http_server *server)
     drained(server->drained_ctx);  // may destroy the server
 }
 
-static void pump_news(struct om_http_server *server)
+// Moves on at most `count` exchanges with news; false when there are no more.
+static bool pump_news(struct om_http_server *server, int count)
 {
-    for (;;) {
+    for (; count > 0; count--) {
         om_auto_ref(om_exchange) x = om_hub_take(server->hub);
         if (!x)
-            return;
+            return false;
         if (x->conn)
             om_conn_pump(x->conn, x);
         else
             om_exchange_detach(x);  // a stream that began after its client had left
     }
+    return true;
 }
 
 static void on_wake(void *ctx, int events)
 {
+    enum { PER_TURN = 256 };  // however fast others write, clients and timers have their turn
     struct om_http_server *server = ctx;
     eventfd_t count;
     (void)events;
     (void)!eventfd_read(server->wake_watch.fd, &count);
-    pump_news(server);
+    if (pump_news(server, PER_TURN))
+        (void)!eventfd_write(server->wake_watch.fd, 1);
     om_metric_set(&connections, server->conns_count);
     finish_drain(server);
 }
@@ -472,7 +477,7 @@ static void close_hub(struct om_http_server *server)
     while (hub->blocking_count > 0)
         om_cond_wait(&hub->blocking_ended, &hub->lock);
     om_mutex_unlock(&hub->lock);
-    pump_news(server);
+    (void)pump_news(server, INT_MAX);
 }
 
 void om_http_server_destroy(struct om_http_server *server)
