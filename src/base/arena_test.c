@@ -43,14 +43,18 @@ static void test_bound(void)
 
 static void test_reset_keeps_first_block(void)
 {
-    struct om_arena *arena = om_arena_create(1000);
+    struct om_arena *arena = om_arena_create(100000);
+    om_arena_reset(arena);  // nothing there yet
     char *copy = om_arena_strdup(arena, OM_STR("request"));
     om_assert(om_str_equal(om_str_from(copy), OM_STR("request")));
     om_arena_reset(arena);
     uint64_t before = om_mem_alloc_count();
     char *again = om_arena_alloc(arena, 8);
     om_assert(again[0] == 0);  // zeroed although "request" stood here
-    om_assert(om_mem_alloc_count() == before);
+    om_assert(again == copy && om_mem_alloc_count() == before);
+    om_assert(om_arena_alloc(arena, 50000));
+    om_arena_reset(arena);
+    om_assert(om_arena_alloc(arena, 90000));  // the bound counts from zero again
     om_assert(!om_arena_strdup(arena, om_str_n("", SIZE_MAX)));
     om_arena_destroy(arena);
 }

@@ -1,10 +1,12 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/rand.h"
 
 static void test_writes(void)
 {
@@ -53,6 +55,33 @@ static void test_doubles(void)
         om_json_begin(&w, &buf);
         om_json_double(&w, cases[i].value, cases[i].digits);
         om_assert(strncmp(om_buf_text(&buf), cases[i].text, strlen(cases[i].text)) == 0);
+    }
+}
+
+// The writer's own digits say what printf's say, to half a unit of the last one.
+static void test_doubles_like_printf(void)
+{
+    struct om_rand rand;
+    om_rand_init(&rand, 11);
+    for (int i = 0; i < 20000; i++) {
+        int digits = (int)om_rand_below(&rand, 10);
+        double size = (double)(1u << om_rand_below(&rand, 30));
+        double value = (om_rand_unit(&rand) - 0.5) * size;
+        char text[400];
+        om_auto_buf buf;
+        om_buf_init(&buf, 100);
+        struct om_json_writer w;
+        om_json_begin(&w, &buf);
+        om_json_double(&w, value, digits);
+        double got = 0, wanted = 0;
+        om_assert(om_str_to_double(om_buf_str(&buf), &got));
+        int n = snprintf(text, sizeof(text), "%.*f", digits, value);
+        om_assert(om_str_to_double(om_str_n(text, (size_t)n), &wanted));
+        om_assert(fabs(got - wanted) <= fabs(wanted) * 1e-15 + 1e-300 ||
+                  fabs(got - value) <= 0.5000001 * pow(10, -digits));
+        ptrdiff_t point = om_str_find_char(om_buf_str(&buf), '.');
+        om_assert(point < 0 ||
+                  (buf.len - (size_t)point - 1 <= (size_t)digits && buf.data[buf.len - 1] != '0'));
     }
 }
 
@@ -139,6 +168,9 @@ static void test_refused(void)
     om_assert(!om_json_parse(om_str_n(deep, 200), NULL));
     om_auto_json ok = om_json_parse(om_str_n(deep + 36, 128), NULL);
     om_assert(ok);
+    char after[300];  // too deep behind a text that ends
+    int n = snprintf(after, sizeof(after), "[\"x\",%.64s%.64s]", deep, deep + 136);
+    om_assert(!om_json_parse(om_str_n(after, (size_t)n), NULL));
     om_auto_json brackets = om_json_parse(OM_STR("\"[[\\\"[[[[\""), NULL);
     om_assert(brackets);
 }
@@ -147,6 +179,7 @@ int main(void)
 {
     test_writes();
     test_doubles();
+    test_doubles_like_printf();
     test_utf8();
     test_reads();
     test_walks();

@@ -28,7 +28,18 @@ static const struct om_opt motion_rows[] = {
 };
 static const struct om_opt_group motion_group = {"motion", "motion watch", sizeof(struct motion),
                                                  motion_rows};
-static const struct om_opt_group *const groups[] = {&motion_group, NULL};
+
+// A second group, so that the first is not found by luck.
+struct track {
+    int hits;
+};
+static const struct om_opt track_rows[] = {
+    {"hits", OM_OPT_INT, offsetof(struct track, hits), 1, 10, "3", "sightings", NULL, false},
+    {0},
+};
+static const struct om_opt_group track_group = {"track", "tracker", sizeof(struct track),
+                                                track_rows};
+static const struct om_opt_group *const groups[] = {&track_group, &motion_group, NULL};
 
 static const char long_form
     [] = "listen: 0.0.0.0:9000\n"
@@ -37,6 +48,7 @@ static const char long_form
          "  tolerance: 20\n"
          "  hold: 500ms\n"
          "  password: \"a: 'b' # ${c}\"\n"
+         "track: {hits: 7}\n"
          "cameras:\n"
          "  gate: rtsp://user:${OMMA_TEST_PASSWORD}@10.0.0.7/stream1\n"
          "  yard:\n"
@@ -71,9 +83,10 @@ static void test_long_form(void)
     const struct motion *motion = om_conf_section(conf, &motion_group);
     om_assert(motion->tolerance == 20 && motion->hold_us == 500000);
     om_assert(is(motion->password, "a: 'b' # C"));
+    om_assert(((const struct track *)om_conf_section(conf, &track_group))->hits == 7);
     om_assert(conf->camera_count == 2);
     om_assert(is(camera(conf, "gate")->source, "rtsp://user:p@ss@10.0.0.7/stream1"));
-    om_assert(camera(conf, "gate")->enabled && camera(conf, "gate")->line_number == 8);
+    om_assert(camera(conf, "gate")->enabled && camera(conf, "gate")->line_number == 9);
     const struct om_conf_camera *yard = camera(conf, "yard");
     om_assert(is(yard->source, "/dev/video0") && is(yard->fallback, "yard.jpg"));
     om_assert(is(yard->model, "nano") && !yard->enabled && yard->detect_fps == 2.5);
@@ -331,7 +344,12 @@ static void test_shapes_file(void)
     om_assert(om_file_write(path, OM_STR("line: {}\n"), NULL));
     struct om_error err;
     om_assert(!om_conf_load_shapes(path, &cam, &err) && strstr(err.text, "did you mean \"lines\""));
+    om_assert(om_file_write(path, OM_STR("lines: {a: {points: [[0, 2], [1, 1]]}}\n"), NULL));
+    om_assert(!om_conf_load_shapes(path, &cam, &err) && !cam.lines && cam.line_count == 0);
+    om_assert(om_file_write(path, OM_STR("lines: [\n"), NULL));
+    om_assert(!om_conf_load_shapes(path, &cam, &err) && err.status == OM_INVALID);
     om_assert(unlink(path) == 0);
+    om_assert(!om_conf_load_shapes(path, &cam, &err) && err.status == OM_NOT_FOUND);
 }
 
 int main(void)

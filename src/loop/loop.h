@@ -1,8 +1,8 @@
-// Event loop: epoll, timers, and a mailbox for other threads. One thread runs a loop; everything that is
-// registered with it is touched by that thread only. Other threads post.
+// Event loop: epoll, timers, and a mailbox for other threads. One thread runs a loop; everything
+// that is registered with it is touched by that thread only. Other threads post.
 //
-// Order within one turn: expired timers, ready descriptors, posted tasks. Callbacks may add and remove
-// anything, also themselves.
+// Order within one turn: expired timers, ready descriptors, posted tasks. Callbacks may add and
+// remove anything, also themselves.
 
 #pragma once
 
@@ -45,20 +45,26 @@ struct om_loop_timer {
     int64_t at_us;
     int heap_index;  // -1 = not set; init with OM_LOOP_TIMER()
 };
-#define OM_LOOP_TIMER(fn_, ctx_) {.fn = (fn_), .ctx = (ctx_), .heap_index = -1}
+#define OM_LOOP_TIMER(fn_, ctx_)                                                                   \
+    {                                                                                              \
+        .fn = (fn_), .ctx = (ctx_), .heap_index = -1                                               \
+    }
 // Fires once at that mono time (setting a set timer moves it).
 void om_loop_timer_set(struct om_loop *loop, struct om_loop_timer *timer, int64_t at_us);
 void om_loop_timer_clear(struct om_loop *loop, struct om_loop_timer *timer);
 
 // ---- mailbox (any thread) ---------------------------------------------------------------------
 typedef void om_loop_task_fn(void *ctx);
-// Embedded in its owner; posting one that is already posted does nothing (it runs once). The owner must
-// live until it ran or the loop is destroyed. Never fails, never allocates.
+// Embedded in its owner; posting one that is already posted does nothing (it runs once). The owner
+// must live until it ran or the loop is destroyed. Never fails, never allocates.
 struct om_loop_task {
     om_loop_task_fn *fn;
     void *ctx;
     struct om_loop_task *next;  // the loop's
     _Atomic(bool) is_posted;
 };
-#define OM_LOOP_TASK(fn_, ctx_) {.fn = (fn_), .ctx = (ctx_)}
+#define OM_LOOP_TASK(fn_, ctx_)                                                                    \
+    {                                                                                              \
+        .fn = (fn_), .ctx = (ctx_)                                                                 \
+    }
 void om_loop_post(struct om_loop *loop, struct om_loop_task *task);

@@ -1,9 +1,9 @@
-// Worker pool: as wide as the machine, for decode -> motion -> track. Work is given in lanes: a lane is
-// run by one worker at a time, lanes take turns fairly (one run each, first come first served). A camera
-// is a lane.
+// Worker pool: as wide as the machine, for decode -> motion -> track. Work is given in lanes: a
+// lane is run by one worker at a time, lanes take turns fairly (one run each, first come first
+// served). A camera is a lane.
 //
-// Threads: schedule from any thread. A lane's fn never runs twice at once; waking a lane that runs makes
-// it run again afterwards.
+// Threads: schedule from any thread. A lane's fn never runs twice at once; waking a lane that runs
+// makes it run again afterwards.
 
 #pragma once
 
@@ -33,8 +33,8 @@ int om_workers_count(const struct om_workers *workers);
 
 void om_lane_init(struct om_lane *lane, om_lane_fn *fn, void *ctx);
 void om_lane_wake(struct om_workers *workers, struct om_lane *lane);
-// Takes the lane out and waits until it does not run any more; it will not run again. Not from within
-// its own fn.
+// Takes the lane out and waits until it does not run any more; it will not run again. Not from
+// within its own fn.
 void om_lane_finish(struct om_workers *workers, struct om_lane *lane);
 
 // One-off blocking work (disk, database, DNS) in the same kind of pool: fn(ctx) runs once.
