@@ -25,8 +25,10 @@ static const float SMOOTHING = 0.7F;  // the reported box: from the detected (0)
 static const float LOST_PENALTY = 0.08F;  // IoU a lost track is behind one that was just seen
 static const float CLASS_PENALTY = 0.1F;  // ... a track of another class
 static const float IOU_TENTATIVE = 0.3F;  // least IoU for the second detection of a new object
-static const float
-    IOU_SAME_OBJECT = 0.7F;  // boxes of two classes that overlap so much are one object
+static const float GROWN_SIGMAS = 2.0F;   // the last stage grows boxes by so much of the doubt
+static const float IOU_GROWN = 0.3F;      // ... and wants this IoU of what they become
+// Boxes of two classes that overlap so much are one object.
+static const float IOU_SAME_OBJECT = 0.7F;
 static const float IOU_SAME_TRACK = 0.85F;  // a lost track so near to one that is seen was that one
 static const float IOU_IN_PLACE = 0.75F;    // with the box it had when it last moved
 static const float GAIN_MIN = 1e-3F;
@@ -44,6 +46,12 @@ struct target {
     int64_t place_us;     // ... and since when
     int misses;           // pictures since it was last seen
     struct vote votes[VOTES_MAX];
+};
+
+// What a stage of matching takes for the same object.
+struct gate {
+    float iou_min;
+    float sigmas;  // see overlap()
 };
 
 struct now {
@@ -215,42 +223,51 @@ static void start(struct om_tracker *tracker, int col)
 
 // ---- matching ----------------------------------------------------------------------------------
 
+static struct om_box grow(struct om_box b, float dx, float dy)
+{
+    return (struct om_box){b.x - dx, b.y - dy, b.w + 2 * dx, b.h + 2 * dy};
+}
+
+// IoU of the boxes, both grown by `sigmas` of how uncertain the predicted place is.
+static float overlap(const struct target *target, struct om_box box, float sigmas)
+{
+    if (sigmas <= 0)
+        return om_box_iou(target->shown.box, box);
+    float dx = sigmas * sqrtf(target->filter.cx.pxx), dy = sigmas * sqrtf(target->filter.cy.pxx);
+    return om_box_iou(grow(target->shown.box, dx, dy), grow(box, dx, dy));
+}
+
 // 0: cannot be the same object.
 static float likeness(const struct om_tracker *tracker, const struct target *target,
-                      const struct om_detection *d, float iou_min)
+                      const struct om_detection *d, struct gate gate)
 {
-    float iou = om_box_iou(target->shown.box, d->box);
     bool is_other_class = target->shown.class_id != d->class_id;
-    if (iou <= 0 || iou < iou_min || (is_other_class && tracker->opts.per_class))
+    float iou = overlap(target, d->box, gate.sigmas);
+    if (iou <= 0 || iou < gate.iou_min || (is_other_class && tracker->opts.per_class))
         return 0;
     iou -= target->misses > 1 ? LOST_PENALTY : 0;
     iou -= is_other_class ? CLASS_PENALTY : 0;
     return fmaxf(iou, GAIN_MIN);
 }
 
-// Boxes of objects in different corners of the picture make up most pairs: these cost no division.
-static bool can_overlap(struct om_box a, struct om_box b)
+static void add_pairs(struct om_tracker *tracker, const struct target *target, struct gate gate)
 {
-    return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+    om_assign_row(tracker->assign);
+    for (int j = 0; j < tracker->col_count; j++) {
+        const struct om_detection *d = &tracker->detections->items[tracker->cols[j]];
+        float gain = likeness(tracker, target, d, gate);
+        if (gain > 0)
+            om_assign_pair(tracker->assign, j, gain);
+    }
 }
 
-static void match(struct om_tracker *tracker, float iou_min)
+static void match(struct om_tracker *tracker, struct gate gate)
 {
     if (tracker->row_count == 0 || tracker->col_count == 0)
         return;
     om_assign_begin(tracker->assign, tracker->col_count);
-    for (int i = 0; i < tracker->row_count; i++) {
-        const struct target *target = tracker->targets[tracker->rows[i]];
-        om_assign_row(tracker->assign);
-        for (int j = 0; j < tracker->col_count; j++) {
-            const struct om_detection *d = &tracker->detections->items[tracker->cols[j]];
-            if (!can_overlap(target->shown.box, d->box))
-                continue;
-            float gain = likeness(tracker, target, d, iou_min);
-            if (gain > 0)
-                om_assign_pair(tracker->assign, j, gain);
-        }
-    }
+    for (int i = 0; i < tracker->row_count; i++)
+        add_pairs(tracker, tracker->targets[tracker->rows[i]], gate);
     om_assign_solve(tracker->assign, tracker->col_of_row);
     for (int i = 0; i < tracker->row_count; i++) {
         if (tracker->col_of_row[i] >= 0)
@@ -258,14 +275,16 @@ static void match(struct om_tracker *tracker, float iou_min)
     }
 }
 
-// The tracks not yet seen in this picture, tentative ones or the others, missed at most so often.
-static void choose_tracks(struct om_tracker *tracker, bool tentative, int misses_max)
+enum { TENTATIVE = 1, TOLD = 2 };  // kinds of tracks
+
+// The tracks of these kinds not yet seen in this picture, missed at most so often.
+static void choose_tracks(struct om_tracker *tracker, int kinds, int misses_max)
 {
     tracker->row_count = 0;
     for (int i = 0; i < tracker->count; i++) {
         const struct target *target = tracker->targets[i];
-        if (target->misses > 0 && target->misses <= misses_max &&
-            (target->shown.state == OM_TRACK_TENTATIVE) == tentative)
+        int kind = target->shown.state == OM_TRACK_TENTATIVE ? TENTATIVE : TOLD;
+        if (target->misses > 0 && target->misses <= misses_max && (kind & kinds))
             tracker->rows[tracker->row_count++] = (int16_t)i;
     }
 }
@@ -292,8 +311,7 @@ static void mark_doubles(struct om_tracker *tracker)
         return;
     for (int i = 0; i < count; i++) {
         for (int j = i + 1; j < count; j++) {
-            if (d[i].class_id != d[j].class_id && can_overlap(d[i].box, d[j].box) &&
-                om_box_iou(d[i].box, d[j].box) > IOU_SAME_OBJECT)
+            if (d[i].class_id != d[j].class_id && om_box_iou(d[i].box, d[j].box) > IOU_SAME_OBJECT)
                 tracker->is_double[d[i].score >= d[j].score ? j : i] = true;
         }
     }
@@ -370,16 +388,20 @@ static void end_tracks(struct om_tracker *tracker, struct om_tracks *ret)
 static void match_all(struct om_tracker *tracker)
 {
     const struct om_tracker_opts *opts = &tracker->opts;
-    choose_tracks(tracker, false, INT32_MAX);
+    choose_tracks(tracker, TOLD, INT32_MAX);
     choose_detections(tracker, opts->score_high, HUGE_VAL);
-    match(tracker, (float)opts->iou_first);
+    match(tracker, (struct gate){(float)opts->iou_first, 0});
     // Weak detections continue what was there a moment ago: an object half hidden, not a new one.
-    choose_tracks(tracker, false, 1);
+    choose_tracks(tracker, TOLD, 1);
     choose_detections(tracker, opts->score_low, opts->score_high);
-    match(tracker, (float)opts->iou_second);
-    choose_tracks(tracker, true, INT32_MAX);
+    match(tracker, (struct gate){(float)opts->iou_second, 0});
+    choose_tracks(tracker, TENTATIVE, INT32_MAX);
     choose_detections(tracker, opts->score_high, HUGE_VAL);
-    match(tracker, IOU_TENTATIVE);
+    match(tracker, (struct gate){IOU_TENTATIVE, 0});
+    // At low frame rates the boxes of fast objects do not overlap before their speed is known.
+    choose_tracks(tracker, TOLD | TENTATIVE, 1);
+    choose_detections(tracker, opts->score_high, HUGE_VAL);
+    match(tracker, (struct gate){IOU_GROWN, GROWN_SIGMAS});
 }
 
 void om_tracker_update(struct om_tracker *tracker, int64_t pts_us, int64_t wall_us,
