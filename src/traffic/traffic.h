@@ -1,10 +1,10 @@
-// Traffic: tracks to measures. Which zones a track is in and for how long, which lines it crosses in which
-// direction, and the counts by line, direction and label.
+// Traffic: tracks to measures. Which zones a track is in and for how long, which lines it crosses
+// in which direction, and the counts by line, direction and label.
 //
-// The foot point decides. Hysteresis: a line is crossed when the foot point was clearly on one side and
-// then is clearly on the other (by a share of the object's size), on a path that meets the segment; a
-// zone is entered or left only after the foot point stayed on the new side for a moment. A track that
-// trembles on the edge counts once.
+// The foot point decides. Hysteresis: a line is crossed when the foot point was clearly on one side
+// and then is clearly on the other (by a share of the object's size), on a path that meets the
+// segment; a zone is entered or left only after the foot point stayed on the new side for a moment.
+// A track that trembles on the edge counts once.
 //
 // Threads: belongs to one thread at a time; counts may be read from any thread. Bounded.
 
@@ -27,10 +27,13 @@ OM_DEFINE_AUTO(om_traffic);
 
 // New shapes; counts of lines and zones whose name and geometry stay are kept.
 void om_traffic_set_shapes(struct om_traffic *traffic, const struct om_shapes *shapes);
-// One frame of a `width` x `height` upright picture; `tracks` as om_tracker_update() gave them (ended ones
-// leave their zones). `labels` names the classes for the filters and the counts.
+// One frame of a `width` x `height` upright picture; `tracks` as om_tracker_update() gave them
+// (ended ones leave their zones). `labels` names the classes for the filters and the counts.
 void om_traffic_update(struct om_traffic *traffic, const struct om_tracks *tracks, int width,
                        int height, const struct om_labels *labels, struct om_measures *ret);
+
+// Measures that did not fit OM_MEASURES_MAX.
+uint64_t om_traffic_dropped(const struct om_traffic *traffic);
 
 struct om_count {
     char shape[OM_ID_SIZE];
