@@ -338,6 +338,9 @@ struct om_model_ctx *om_model_ctx_create(struct om_model *model, int batch, stru
                      model->manifest->input_width, model->manifest->input_height);
         return NULL;
     }
+    const int size[2] = {model->manifest->input_width, model->manifest->input_height};
+    for (int i = 0; i < batch; i++)
+        set_size_input(model, ctx->run, i, size);
     return om_steal(&ctx);
 }
 
