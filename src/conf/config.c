@@ -194,6 +194,7 @@ static void guess_option(om_str name, struct om_error *err)
     }
     om_error_set(err, OM_INVALID, "there is no option \"--%.*s\"%s%s%s", OM_STR_ARG(name),
                  best[0] ? " (did you mean \"--" : "", best, best[0] ? "\"?)" : "");
+    om_error_hint(err, "'omma docs options' lists them all");
 }
 
 static bool set_option(struct om_conf *conf, om_str name, om_str value, struct om_error *err)
@@ -246,6 +247,8 @@ struct env_ctx {
 
 static bool set_from_env(void *ctx, om_str env, om_str value)
 {
+    if (value.n == 0)
+        return true;  // "OMMA_MODEL=" is how compose files say that it is not set
     struct env_ctx *c = ctx;
     char name[128];
     const struct om_opt_group *group;

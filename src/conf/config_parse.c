@@ -19,9 +19,14 @@ enum {
     SHAPES_FILE_BYTES_MAX = 1024 * 1024,
 };
 
+// Where a complaint has no better hint of its own.
+static const char
+    form_hint[] = "'omma docs example' shows the form, 'omma docs options' every option";
+
 static bool complain(const char *name, int line, struct om_error *err, const char *text)
 {
     om_error_set(err, OM_INVALID, "%s:%d: %s", name, line, text);
+    om_error_hint(err, "%s", form_hint);
     return false;
 }
 
@@ -33,6 +38,8 @@ static bool place(const char *name, int line, struct om_error *err)
         memcpy(hint, err->hint, sizeof(hint));
         om_error_prefix(err, "%s:%d", name, line);
         memcpy(err->hint, hint, sizeof(hint));
+        if (!err->hint[0])
+            om_error_hint(err, "%s", form_hint);
     }
     return false;
 }
@@ -42,6 +49,7 @@ static bool unknown_key(const char *name, int line, om_str key, const char *gues
 {
     om_error_set(err, OM_INVALID, "%s:%d: unknown key \"%.*s\"%s%s%s", name, line, OM_STR_ARG(key),
                  guess ? " (did you mean \"" : "", guess ? guess : "", guess ? "\"?)" : "");
+    om_error_hint(err, "%s", form_hint);
     return false;
 }
 

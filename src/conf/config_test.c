@@ -141,48 +141,48 @@ static void test_refused(void)
     static const struct {
         const char *text, *says, *hint;
     } cases[] = {
-        {"camera:\n", "t:1: unknown key \"camera\" (did you mean \"cameras\"?)", ""},
+        {"camera:\n", "t:1: unknown key \"camera\" (did you mean \"cameras\"?)", NULL},
         {"cameras:\n a:\n  source: x\n  zoness: {}\n",
-         "t:4: unknown key \"zoness\" (did you mean \"zones\"?)", ""},
+         "t:4: unknown key \"zoness\" (did you mean \"zones\"?)", NULL},
         {"motion:\n  tolerence: 3\n",
-         "t:2: unknown key \"tolerence\" (did you mean \"tolerance\"?)", ""},
-        {"motoin: {}\n", "t:1: unknown key \"motoin\" (did you mean \"motion\"?)", ""},
-        {"qqqqqqq: 1\n", "t:1: unknown key \"qqqqqqq\"", ""},
+         "t:2: unknown key \"tolerence\" (did you mean \"tolerance\"?)", NULL},
+        {"motoin: {}\n", "t:1: unknown key \"motoin\" (did you mean \"motion\"?)", NULL},
+        {"qqqqqqq: 1\n", "t:1: unknown key \"qqqqqqq\"", NULL},
         {"\nmotion:\n\n  tolerance: 300\n", "t:4: tolerance: \"300\" is out of range",
          "tolerance takes 1 to 255"},
-        {"motion: {hold: soon}\n", "t:1: hold: \"soon\" is not a time such as 500ms, 2s, 5m", ""},
-        {"motion: [1]\n", "t:1: a section is a map of options", ""},
-        {"listen: \"\"\n", "t:1: listen must not be empty", ""},
-        {"listen: [1]\n", "t:1: one value was expected here", ""},
-        {"cameras: [a]\n", "t:1: cameras is a map of ids and sources", ""},
+        {"motion: {hold: soon}\n", "t:1: hold: \"soon\" is not a time such as 500ms, 2s, 5m", NULL},
+        {"motion: [1]\n", "t:1: a section is a map of options", NULL},
+        {"listen: \"\"\n", "t:1: listen must not be empty", NULL},
+        {"listen: [1]\n", "t:1: one value was expected here", NULL},
+        {"cameras: [a]\n", "t:1: cameras is a map of ids and sources", NULL},
         {"cameras:\n  Gate: x\n", "t:2: \"Gate\" is no camera id",
          "use 1 to 64 of a-z, 0-9, - and _"},
         {"cameras:\n  ../x: x\n", "t:2: \"../x\" is no camera id", NULL},
         {"cameras:\n  a: x\n  a: y\n", "t:3: \"a\" stands here twice", NULL},
         {"cameras:\n  a:\n", "t:2: a camera is a source, or a map with one", NULL},
         {"cameras:\n  a: {model: x}\n", "t:2: camera \"a\" has no source", NULL},
-        {"cameras:\n  a: {source: x, enabled: maybe}\n", "t:2: enabled is on or off", ""},
+        {"cameras:\n  a: {source: x, enabled: maybe}\n", "t:2: enabled is on or off", NULL},
         {"cameras:\n  a: {source: x, detect-fps: -1}\n",
-         "t:2: detect-fps is a number from 0 to 1000", ""},
+         "t:2: detect-fps is a number from 0 to 1000", NULL},
         {"cameras:\n  a: {source: x, record: on}\n",
          "t:2: recording is not available in this version", NULL},
         {"cameras: {a: {source: x, zones: {z: {points: [[0, 0], [1, 1]]}}}}\n",
-         "t:1: a zone has 3 to 32 points: [[x, y], ...]", ""},
+         "t:1: a zone has 3 to 32 points: [[x, y], ...]", NULL},
         {"cameras: {a: {source: x, lines: {l: {points: [[0, 0], [1, 1], [0, 1]]}}}}\n",
-         "t:1: a line has two points: [[x, y], [x, y]]", ""},
+         "t:1: a line has two points: [[x, y], [x, y]]", NULL},
         {"cameras: {a: {source: x, lines: {l: {points: [[0, 0], [1, 1.01]]}}}}\n",
          "t:1: a point lies outside of the picture", NULL},
         {"cameras: {a: {source: x, lines: {l: {points: [[0, 0], [1]]}}}}\n",
-         "t:1: a point is [x, y]", ""},
+         "t:1: a point is [x, y]", NULL},
         {"cameras: {a: {source: x, lines: {l: {classes: [b]}}}}\n", "t:1: the points are missing",
-         ""},
+         NULL},
         {"cameras: {a: {source: x, lines: {L: {points: [[0, 0], [1, 1]]}}}}\n",
          "t:1: this is no name for a zone or line", NULL},
         {"cameras:\n  a: rtsp://${OMMA_NO_SUCH}/\n",
          "t:2: the environment variable OMMA_NO_SUCH is not set", NULL},
-        {"cameras:\n  a: rtsp://${OMMA\n", "t:2: \"${\" without \"}\"", ""},
-        {"cameras:\n  a: \"x\\0y\"\n", "t:2: a text must not hold a NUL", ""},
-        {"- 1\n", "t:1: a configuration is a map of keys", ""},
+        {"cameras:\n  a: rtsp://${OMMA\n", "t:2: \"${\" without \"}\"", NULL},
+        {"cameras:\n  a: \"x\\0y\"\n", "t:2: a text must not hold a NUL", NULL},
+        {"- 1\n", "t:1: a configuration is a map of keys", NULL},
         {"a: &a [x]\nb: [*a, *a]\n", "t:2: aliases", NULL},
     };
     for (size_t i = 0; i < OM_ARRAY_LEN(cases); i++) {
@@ -220,6 +220,10 @@ static void test_file_env_flags(void)
 
     om_assert(setenv("OMMA_MOTION_TOLERANCE", "x", 1) == 0);
     om_assert(!om_conf_load(NULL, &err) && strstr(err.text, "OMMA_MOTION_TOLERANCE"));
+    om_assert(setenv("OMMA_MOTION_TOLERANCE", "", 1) == 0);  // as good as not set
+    om_auto(om_conf) unset = om_conf_load(NULL, &err);
+    om_assert(unset &&
+              ((const struct motion *)om_conf_section(unset, &motion_group))->tolerance == 12);
     om_assert(unsetenv("OMMA_MOTION_TOLERANCE") == 0 && unsetenv("OMMA_MODEL") == 0);
     om_assert(unlink(path) == 0);
     om_assert(!om_conf_load(path, &err) && err.status == OM_NOT_FOUND && err.hint[0]);

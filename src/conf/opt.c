@@ -88,6 +88,7 @@ static bool fail_value(const struct om_opt *opt, om_str value, struct om_error *
     else
         om_error_set(err, OM_INVALID, "%s: \"%.*s\" is not %s", opt->name, OM_STR_ARG(value),
                      wanted);
+    om_error_hint(err, "%s: %s", opt->name, opt->help);
     return false;
 }
 
@@ -138,10 +139,12 @@ static bool set_text(const struct om_opt *opt, char **at, om_str value, struct o
     size_t max = opt->max > 0 ? (size_t)opt->max : TEXT_LEN_MAX;
     if ((double)value.n < opt->min) {
         om_error_set(err, OM_INVALID, "%s must not be empty", opt->name);
+        om_error_hint(err, "%s: %s", opt->name, opt->help);
         return false;
     }
     if (value.n > max || (value.n && memchr(value.p, 0, value.n))) {
         om_error_set(err, OM_INVALID, "%s is no text of at most %zu bytes", opt->name, max);
+        om_error_hint(err, "%s: %s", opt->name, opt->help);
         return false;
     }
     om_free(*at);

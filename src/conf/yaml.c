@@ -46,6 +46,7 @@ struct parse {
 static bool fail(struct parse *p, size_t line, const char *text)
 {
     om_error_set(p->err, OM_INVALID, "%s:%zu: %s", p->name, line + 1, text);
+    om_error_hint(p->err, "one plain YAML or JSON document is taken, without tricks");
     return false;
 }
 
