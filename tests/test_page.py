@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from server import Omma
+from test_rtsp import Rtsp
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -279,6 +280,34 @@ def test_nothing_inline_is_needed(page, server, cameras):
     assert b"<script>" not in body and b"style=" not in body
 
 
+def test_follows_a_camera_that_comes_back(browser, omma, tmp_path, moving_square, free_port):
+    """The page says what is wrong while the camera is away, and plays again when it is back."""
+    camera = Rtsp(free_port, moving_square, "--fps", str(FPS))
+    camera.start()
+    with Omma(omma, tmp_path / "home", [f"rtsp://127.0.0.1:{free_port}/live"]) as server:
+        page = Page(browser, server, 1280, 800)
+        try:
+            name = server.json("/api/v1/cameras")["cameras"][0]["id"]
+            page.open(f"camera/{name}")
+            page.wait("id => window.__omma[id]?.mode === 'video' && window.__omma[id].matched > 10", name,
+                      timeout_s=20)
+            camera.kill()
+            page.tab.wait_for_selector(".stage:not([data-state=live]) .notice", timeout=10_000)
+            assert len(page.tab.inner_text(".notice")) > 20
+            time.sleep(2)
+            before = page.probe(name)["frames"]
+            camera.start()
+            page.tab.wait_for_selector(".stage[data-state=live][data-mode=video]", timeout=15_000)
+            page.wait("([id, frames]) => window.__omma[id].frames > frames + 50", [name, before], timeout_s=15)
+            seen = page.tab.evaluate(PICTURES_AND_BOXES, name)
+            late = [s for s in seen if s["boxPts"] is None or abs(s["boxPts"] - s["time"]) > s["gap"] + 0.001]
+            assert len(late) <= len(seen) // 5
+            assert page.complaints == []
+        finally:
+            page.context.close()
+            camera.kill()
+
+
 def test_works_by_keyboard(page, cameras):
     page.open()
     page.tab.wait_for_selector(".tile")
@@ -298,8 +327,11 @@ def test_works_by_keyboard(page, cameras):
 def test_screenshot(browser, omma, tmp_path):
     """The picture in the README: the test scene, nothing else."""
     with Omma(omma, tmp_path, ["test:"]) as server:
-        page = Page(browser, server, 1200, 720)
-        page.open(f"camera/{server.json('/api/v1/cameras')['cameras'][0]['id']}")
-        time.sleep(6)
+        change = {"lines": {"lane": {"points": [[0.5, 0.55], [0.5, 0.98]]}},
+                  "zones": {"pavement": {"points": [[0.02, 0.3], [0.98, 0.3], [0.98, 0.5], [0.02, 0.5]]}}}
+        server.request("PUT", "/api/v1/cameras/test", change)
+        page = Page(browser, server, 1200, 640)
+        page.open("camera/test")
+        time.sleep(40)  # there is something to count
         page.tab.screenshot(path=os.environ["OMMA_SCREENSHOT"])
         page.context.close()

@@ -17,7 +17,8 @@ export function contain(width: number, height: number, w: number, h: number): Bo
 }
 
 function drawLabel(ctx: CanvasRenderingContext2D, seen: Seen, x: number, y: number, width: number): void {
-  const text = `${seen.label} ${seen.score.toFixed(2)}${seen.id ? ` #${seen.id}` : ''}`;
+  const score = seen.label === 'motion' ? '' : ` ${seen.score.toFixed(2)}`; // motion is there or not
+  const text = `${seen.label}${score}${seen.id ? ` #${seen.id}` : ''}`;
   const w = ctx.measureText(text).width + 8;
   const left = Math.max(0, Math.min(x, width - w));
   const top = y >= 17 ? y - 17 : y;

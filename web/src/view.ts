@@ -39,12 +39,15 @@ declare global {
 }
 window.__omma = {};
 
+const CODEC_NAMES: Record<string, string> = {
+  h264: 'H.264', hevc: 'H.265', av1: 'AV1', vp8: 'VP8', vp9: 'VP9', mpeg2: 'MPEG-2', mpeg4: 'MPEG-4', mjpeg: 'Motion JPEG',
+};
 const STILLS_NOTE = 'still pictures, up to 5 a second';
 
 function whyStills(camera: Camera): string {
-  const codec = camera.codec && camera.codec !== 'raw' && camera.codec !== 'none' ? camera.codec : 'this source';
+  const codec = CODEC_NAMES[camera.codec ?? ''] ?? 'this source';
   if (camera.live === 'fmp4') return `This browser cannot play ${codec} (${camera.codecs}): ${STILLS_NOTE}.`;
-  return `A browser cannot play ${codec} as video: ${STILLS_NOTE}.`;
+  return `${codec === 'this source' ? 'This source cannot' : `${codec} cannot`} be played as video here: ${STILLS_NOTE}.`;
 }
 
 export class View {
