@@ -10,6 +10,8 @@ enum {
     REORDER_MAX_US = 1 * OM_SECOND,     // pts may lie this far behind the newest one
     PTS_AHEAD_MAX_US = 10 * OM_SECOND,  // a pts further ahead of its dts is nonsense
     JUMP_LIVE_US = 10 * OM_SECOND,      // a longer step forward opens an epoch
+    STEP_MIN_US = 500,                  // less is no distance of two pictures
+    STILL_US = 250 * OM_MS,             // a live stream's stamps may stand still that long
     WALL_STEP_US = 2 * OM_SECOND,       // the wall clock was set: follow at once
 };
 #define JUMP_FILE_US (600LL * OM_SECOND)  // time lapse recordings have long gaps
@@ -87,20 +89,32 @@ static void open_epoch(struct om_media_clock *clock, int64_t in_dts, int64_t now
         clock->has_wall = false;
 }
 
+// Some cameras send the same stamp for ever. Then pictures are as far apart as they arrive.
+static bool is_still(const struct om_media_clock *clock, int64_t now_mono_us)
+{
+    return clock->is_live && now_mono_us - clock->progress_mono_us > STILL_US;
+}
+
 // Moves the clock on to a packet with stream time `in_dts`; its time on the media clock.
 static int64_t advance(struct om_media_clock *clock, int64_t in_dts, int64_t now_mono_us)
 {
     if (clock->out_last_dts_us == OM_TIME_NONE) {
         clock->in_last_dts_us = in_dts;
+        clock->progress_mono_us = now_mono_us;
         return in_dts;
     }
     int64_t step = in_dts - clock->in_last_dts_us;
+    if (step >= STEP_MIN_US || clock->is_restarted)
+        clock->progress_mono_us = now_mono_us;
     int64_t jump = clock->is_live ? JUMP_LIVE_US : JUMP_FILE_US;
     if (clock->is_restarted || step < -BACK_TOLERATED_US || step > jump) {
         open_epoch(clock, in_dts, now_mono_us);
         clock->in_last_dts_us = in_dts;
+    } else if (is_still(clock, now_mono_us)) {
+        clock->in_last_dts_us = in_dts;
+        clock->offset_us = clock->out_last_dts_us + now_mono_us - clock->out_last_mono_us - in_dts;
     } else if (step > 0) {
-        if (step <= GAP_LEARN_MAX_US)
+        if (step >= STEP_MIN_US && step <= GAP_LEARN_MAX_US)
             clock->gap_us = OM_MAX(1, clock->gap_us + (step - clock->gap_us) / 8);
         clock->in_last_dts_us = in_dts;
     }

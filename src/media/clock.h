@@ -14,6 +14,7 @@ struct om_media_clock {
     int64_t out_last_dts_us;   // OM_TIME_NONE at the start
     int64_t out_last_mono_us;  // when that packet came
     int64_t offset_us;         // out = in + offset
+    int64_t progress_mono_us;  // when the stream's dts last moved on
     int64_t gap_us;            // usual distance of two packets, learned
     int64_t reorder_us;        // streams with pts only: how far dts runs ahead of it, learned
     int64_t wall_offset_us;    // wall = out + this; follows drift slowly

@@ -59,6 +59,25 @@ static void test_jumps(void)
         {INT64_MAX - 1, INT64_MIN + 1, GAP, GAP, 0});
 }
 
+// A camera whose stamps stand still: pictures are as far apart as they arrive, and when the stamps
+// move on again there is no jump.
+static void test_still(int64_t pts, int64_t dts)
+{
+    struct om_media_clock clock;
+    int64_t last = NONE, now = 0;
+
+    om_media_clock_init(&clock, true, 0);
+    for (int i = 0; i < 200; i++, now += GAP) {
+        int64_t add = i < 100 ? 0 : (int64_t)(i - 99) * GAP;
+        struct om_media_stamp stamp = om_media_clock_stamp(
+            &clock, pts == NONE ? NONE : pts + add, dts == NONE ? NONE : dts + add, now, now);
+        om_assert(stamp.dts_us > last && stamp.pts_us - stamp.dts_us < 300 && stamp.epoch == 0);
+        if (i > 10)
+            om_assert(stamp.dts_us - last > GAP - 300 && stamp.dts_us - last < GAP + 300);
+        last = stamp.dts_us;
+    }
+}
+
 static void test_wraps(void)
 {
     RUN("33 bits", true, WRAP, {WRAP - 20000, WRAP - 40000, WRAP - 20000, WRAP - 40000, 0},
@@ -122,6 +141,8 @@ int main(void)
 {
     test_plain();
     test_jumps();
+    test_still(7, 7);
+    test_still(7, NONE);
     test_wraps();
     test_long_run();
     test_pts_only();
