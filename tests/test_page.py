@@ -26,16 +26,19 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def moving_square(tmp_path_factory):
-    """A clip with B-frames in which one bright square moves evenly to the right, then starts again."""
-    path = tmp_path_factory.mktemp("clip") / "square.mp4"
+def make_clip(path, b_frames):
+    """A clip in which one bright square moves evenly to the right, then starts again."""
     subprocess.run(
         ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"color=c=0x304050:s=640x360:r={FPS}:d=5",
          "-f", "lavfi", "-i", f"color=c=white:s={SQUARE[0]}x{SQUARE[1]}:r={FPS}:d=5",
-         "-filter_complex", f"[0][1]overlay=x='40+{SPEED}*t':y=150:shortest=1",
-         "-c:v", "libx264", "-bf", "2", "-g", "50", "-pix_fmt", "yuv420p", str(path)], check=True)
+         "-filter_complex", f"[0][1]overlay=x='40+{SPEED}*t':y=150:shortest=1", "-c:v", "libx264",
+         "-bf", str(b_frames), "-g", "50", "-pix_fmt", "yuv420p", str(path)], check=True)
     return path
+
+
+@pytest.fixture(scope="module")
+def moving_square(tmp_path_factory):
+    return make_clip(tmp_path_factory.mktemp("clip") / "square.mp4", b_frames=2)
 
 
 @pytest.fixture(scope="module")
@@ -280,9 +283,10 @@ def test_nothing_inline_is_needed(page, server, cameras):
     assert b"<script>" not in body and b"style=" not in body
 
 
-def test_follows_a_camera_that_comes_back(browser, omma, tmp_path, moving_square, free_port):
+def test_follows_a_camera_that_comes_back(browser, omma, tmp_path, free_port):
     """The page says what is wrong while the camera is away, and plays again when it is back."""
-    camera = Rtsp(free_port, moving_square, "--fps", str(FPS))
+    clip = make_clip(tmp_path / "camera.mp4", b_frames=0)  # as cameras are
+    camera = Rtsp(free_port, clip, "--fps", str(FPS))
     camera.start()
     with Omma(omma, tmp_path / "home", [f"rtsp://127.0.0.1:{free_port}/live"]) as server:
         page = Page(browser, server, 1280, 800)
