@@ -187,7 +187,7 @@ static bool send_piece(struct om_conn *conn)
         conn->tail = om_str_sub(conn->tail, n, conn->tail.n);
     }
     om_metric_add(&bytes_out, (int64_t)n);
-    conn->sent_us = om_loop_now_us(conn->server->loop);
+    conn->sent_us = conn->moved_us = om_loop_now_us(conn->server->loop);
     return true;
 }
 
@@ -275,7 +275,7 @@ static void receive(struct om_conn *conn)
         om_conn_set_state(conn, OM_CONN_CLOSED);
         return;
     }
-    conn->read_us = om_loop_now_us(conn->server->loop);
+    conn->read_us = conn->moved_us = om_loop_now_us(conn->server->loop);
     om_metric_add(&bytes_in, (int64_t)n);
     if (conn->state == OM_CONN_LINGER)
         return;
@@ -488,10 +488,15 @@ static void sweep_http1(struct om_conn *conn, int64_t now_us)
 
 static void trim(struct om_conn *conn, int64_t now_us)
 {
-    if (now_us - conn->sent_us < OM_SECOND)
+    if (now_us - conn->moved_us < OM_SECOND)
         return;
     if (om_queue_len(&conn->out) == 0 && conn->out.buf.cap > KEEP_BYTES_MAX)
         om_queue_finish(&conn->out);
+    if (conn->x) {
+        om_with_lock(&conn->x->lock);
+        if (om_queue_len(&conn->x->out) == 0 && conn->x->out.buf.cap > KEEP_BYTES_MAX)
+            om_queue_finish(&conn->x->out);
+    }
     if (conn->in.len == 0 && conn->in.cap > KEEP_BYTES_MAX)
         om_buf_finish(&conn->in);
 }

@@ -76,6 +76,7 @@ struct om_conn {
     int64_t state_us;       // since when it is in this state, or idle in it
     int64_t read_us;        // when something last came in
     int64_t ping_us;        // WebSocket: when we last asked whether it is there
+    int64_t moved_us;       // when a byte last came in or went out
     int64_t sent_us;        // when something last went out, or there was nothing to send
     char address[OM_ADDRESS_SIZE], local_name[OM_ADDRESS_SIZE];
 };

@@ -82,6 +82,15 @@ static int on_chunk_extension(llhttp_t *parser, const char *at, size_t n)
     return count_extra(self(parser), n);
 }
 
+// Chunked once, and nothing else: the body under any other coding would not be what it says it is.
+static bool is_plainly_chunked(const struct om_head *head)
+{
+    om_str value;
+    return om_head_count(head, "transfer-encoding") == 1 &&
+           om_head_get(head, "transfer-encoding", &value) &&
+           om_str_equal_nocase(value, OM_STR("chunked"));
+}
+
 static int on_headers_complete(llhttp_t *parser)
 {
     struct om_http1 *http1 = self(parser);
@@ -96,7 +105,8 @@ static int on_headers_complete(llhttp_t *parser)
                                                  "that version of HTTP is not spoken here",
                                                  "use HTTP/1.1 or HTTP/2"});
     // A proxy in front that knows only HTTP/1.0 would not see the chunks: two readings, so none.
-    if ((parser->flags & F_TRANSFER_ENCODING) && (request->version == 10 || !is_chunked))
+    if ((parser->flags & F_TRANSFER_ENCODING) &&
+        (request->version == 10 || !is_plainly_chunked(&request->head)))
         return refuse(http1, (struct om_refusal){OM_REFUSED_SYNTAX, 400,
                                                  "that transfer encoding is not understood",
                                                  "send a Content-Length, or chunks in HTTP/1.1"});

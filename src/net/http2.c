@@ -19,6 +19,7 @@ enum {
     FAILED_PER_S = 200,  // streams that ended with an error, whoever reset them
     ACKS_MAX = 100,      // answers to pings and settings the client leaves unread
     LINES_COUNT_MAX = 64,
+    KEEP_BYTES_MAX = 64 * 1024,    // memory a quiet stream may keep for later
     UNREAD_MAX = 8 * 1024 * 1024,  // of a body that is not wanted
 };
 
@@ -132,10 +133,22 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
+// The client waits for a word before it sends the body.
+static void submit_continue(struct om_http2 *http2, struct om_exchange *x)
+{
+    char name[] = ":status", value[] = "100";
+    nghttp2_nv nv = {.name = (uint8_t *)name,
+                     .namelen = sizeof(name) - 1,
+                     .value = (uint8_t *)value,
+                     .valuelen = sizeof(value) - 1};
+    (void)nghttp2_submit_headers(http2->session, NGHTTP2_FLAG_NONE, x->stream_id, NULL, &nv, 1,
+                                 NULL);
+}
+
 static void on_head(struct om_http2 *http2, struct om_exchange *x, bool has_body)
 {
     struct om_request *request = &x->request;
-    om_str length;
+    om_str length, expect;
     request->has_body = has_body;
     if (http2->cookie.len &&
         !om_head_add(&request->head, OM_STR("cookie"), om_buf_str(&http2->cookie)))
@@ -158,6 +171,8 @@ static void on_head(struct om_http2 *http2, struct om_exchange *x, bool has_body
     struct om_refusal refusal = om_request_check(request, http2->host.policy);
     if (refusal.reason)
         refuse(http2, x, refusal);
+    else if (has_body && om_head_get(&request->head, "expect", &expect))
+        submit_continue(http2, x);
 }
 
 static void count_empty(struct om_http2 *http2, int *count, int max)
@@ -487,6 +502,8 @@ static bool sweep_work(struct om_http2 *http2, struct om_exchange *x, int64_t la
         return false;
     if (om_queue_len(&x->out) || x->asset.n)
         return true;
+    if (x->out.buf.cap > KEEP_BYTES_MAX)
+        om_queue_finish(&x->out);
     // Refused, answered, and the client still does not finish what it began to send.
     if (x->refusal.reason && x->start_us < late_us)
         nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, x->stream_id,
