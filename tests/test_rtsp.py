@@ -1,6 +1,4 @@
 """A camera over a real RTSP server: first detection, outages, wrong passwords, neighbours untouched."""
-import json
-import os
 import pathlib
 import signal
 import subprocess
@@ -39,22 +37,8 @@ def clip(shared):
 
 @pytest.fixture
 def model(shared):
-    """A detector with its manifest beside it, made from the shared record."""
+    """A detector; its record lies in the models.json beside it."""
     return shared / "data/models/yolox_nano_416.onnx"
-
-
-@pytest.fixture
-def manifest_home(shared, tmp_path, omma, model):
-    """A home in which the detector is installed as `nano`."""
-    records = json.loads((shared / "data/models/models.json").read_text())["models"]
-    record = next(r for r in records if r["name"] == "yolox_nano_416")
-    manifest = tmp_path / "nano.json"
-    manifest.write_text(json.dumps({**record, "name": "nano"}))
-    home = tmp_path / "home"
-    done = subprocess.run([omma, "model", "add", str(model), "--manifest", str(manifest)],
-                          env={**os.environ, "OMMA_HOME": str(home)}, capture_output=True)
-    assert done.returncode == 0, done.stderr
-    return home
 
 
 def stream_state(server, camera):
@@ -62,24 +46,19 @@ def stream_state(server, camera):
     return next(c["state"] for c in cameras if c["id"] == camera)
 
 
-def first_event(server, camera, kind):
-    events = server.json(f"/api/v1/events?camera={camera}&type={kind}&limit=1")["events"]
-    return events[0] if events else None
-
-
-def test_first_detection_and_outages(omma, manifest_home, clip, free_port, shared):
+def test_first_detection_and_outages(omma, tmp_path, model, clip, free_port, shared):
     """First detection in 2 s; three outages seen in 3 s, the fallback shows, back in 3 s."""
     rtsp = Rtsp(free_port, clip)
     rtsp.start()
-    config = manifest_home / "omma.yaml"
+    config = tmp_path / "omma.yaml"
     fallback = shared / "data/images/street"
     picture = sorted(p for p in fallback.iterdir() if p.suffix == ".jpg")[0]
-    config.write_text(f"""model: nano
+    config.write_text(f"""model: "{model}"
 cameras:
   gate: {{source: "rtsp://127.0.0.1:{free_port}/live", fallback: "{picture}"}}
   yard: "test:"
 """)
-    with Omma(omma, manifest_home, ["-c", str(config)]) as server:
+    with Omma(omma, tmp_path / "home", ["-c", str(config)]) as server:
         server.wait_for(lambda: server.camera("gate")["frames"]["decoded"] > 0, 15)
         server.wait_for(lambda: server.camera("gate")["frames"]["detected"] > 0, 2)
 
