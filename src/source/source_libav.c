@@ -290,7 +290,6 @@ static int open_format(struct om_source *source, const char *address)
     om_assert(av->format);
     av->format->interrupt_callback = (AVIOInterruptCB){on_interrupt, source};
     av->format->max_delay = 500 * OM_MS;
-    av->format->flags |= AVFMT_FLAG_NOBUFFER;
     int code = avformat_open_input(&av->format, address, NULL, &options);
     av_dict_free(&options);
     return code;
