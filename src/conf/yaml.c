@@ -267,10 +267,29 @@ static bool take_document(struct parse *p)
     }
 }
 
+// libyaml compares each %TAG directive with all before it: a few megabytes of them would take
+// hours.
+static bool has_many_directives(om_str text)
+{
+    enum { DIRECTIVES_MAX = 16 };
+    int count = 0;
+    for (size_t i = 0; i < text.n && count <= DIRECTIVES_MAX;) {
+        count += text.p[i] == '%';
+        ptrdiff_t end = om_str_find_char(om_str_sub(text, i, text.n), '\n');
+        i = end < 0 ? text.n : i + (size_t)end + 1;
+    }
+    return count > DIRECTIVES_MAX;
+}
+
 struct om_yaml *om_yaml_parse(om_str text, const char *name, struct om_error *err)
 {
     if (text.n > TEXT_BYTES_MAX) {
         om_error_set(err, OM_LIMIT, "%s: larger than %d MiB", name, TEXT_BYTES_MAX >> 20);
+        return NULL;
+    }
+    if (has_many_directives(text)) {
+        om_error_set(err, OM_LIMIT, "%s: too many lines begin with %%", name);
+        om_error_hint(err, "Omma needs no YAML directives, take them out");
         return NULL;
     }
     om_auto(om_yaml) doc = om_new(struct om_yaml);
