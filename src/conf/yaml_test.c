@@ -81,7 +81,7 @@ static void test_large(void)
     om_auto_buf large;
     om_buf_init(&large, 1 << 22);
     for (int i = 0; i < 50000; i++)
-        om_buf_printf(&large, "%%TAG !t%d! tag:\n", i);
+        om_buf_printf(&large, "%%TAG !t%d! tag:\r", i);
     struct om_error err = {0};
     om_assert(!om_yaml_parse(om_buf_str(&large), "t", &err) && err.status == OM_LIMIT);
     om_buf_clear(&large);
