@@ -22,6 +22,7 @@
 #include "pipeline/feed.h"
 #include "pipeline/gate.h"
 #include "pipeline/stages.h"
+#include "pipeline/timeline.h"
 #include "record/fmp4.h"
 #include "sink/journal.h"
 #include "source/source.h"
@@ -53,6 +54,7 @@ struct om_camera {
     // Owned by the reader thread.
     struct om_backoff backoff;
     struct om_stream_ref *stream;
+    struct om_timeline timeline;
     uint32_t epoch;
     bool is_outage;              // down since it was last live
     struct om_source *fallback;  // a fallback video while it plays
@@ -177,6 +179,7 @@ static void count_packet(struct om_camera *cam, const struct om_packet *packet)
 static void hand_over(struct om_camera *cam, struct om_packet *packet,
                       const struct om_stream_info *info)
 {
+    om_timeline_place(&cam->timeline, packet);
     if (!cam->stream || packet->epoch != cam->epoch)
         learn_stream(cam, info);
     cam->epoch = packet->epoch;
@@ -264,6 +267,7 @@ static enum om_status try_once(struct om_camera *cam, struct om_error *err)
         return om_cancel_is_set(&cam->cancel) ? OM_CANCELLED : err->status;
     om_stream_ref_unref(&cam->stream);
     om_feed_hub_clear(cam->hub);
+    om_timeline_start_source(&cam->timeline);
     enum om_status status = read_stream(cam, source, err);
     if (om_cancel_is_set(&cam->cancel))
         return OM_CANCELLED;
@@ -295,12 +299,14 @@ static void open_fallback(struct om_camera *cam)
 
 static void play_fallback(struct om_camera *cam, int64_t until_us)
 {
+    om_timeline_start_source(&cam->timeline);
     while (cam->fallback && om_time_mono_us() < until_us && !om_cancel_is_set(&cam->cancel)) {
         struct om_packet *packet = NULL;
         if (om_source_read(cam->fallback, &packet, NULL) != OM_OK) {
             om_source_close(om_steal(&cam->fallback));
             return;
         }
+        om_timeline_place(&cam->timeline, packet);
         if (is_video_passthrough(om_source_info(cam->fallback)))
             om_feed_hub_publish(cam->hub, packet, cam->fallback_stream);
         struct om_mail mail = {.packet = packet,
