@@ -1,4 +1,5 @@
-// The page's files, compiled into the program. The table is generated from web/dist by tools/embed.py.
+// The page's files, compiled into the program. The table is generated from web/dist by
+// tools/embed.py.
 
 #pragma once
 
@@ -11,8 +12,8 @@ struct om_asset {
     const char *content_type;  // "text/html; charset=utf-8"
     const char *etag;          // strong, with its quotes
     om_str identity;
-    om_str gzip;         // empty where packing does not make it smaller
-    bool is_immutable;   // the name has a hash of the content: may be kept for a year
+    om_str gzip;        // empty where packing does not make it smaller
+    bool is_immutable;  // the name has a hash of the content: may be kept for a year
 };
 
 // Ended by a row without a path.

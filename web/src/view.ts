@@ -45,6 +45,9 @@ const CODEC_NAMES: Record<string, string> = {
 const STILLS_NOTE = 'still pictures, up to 5 a second';
 
 function whyStills(camera: Camera): string {
+  if (camera.state === 'fallback') return 'The camera is away; this is its fallback.';
+  if (camera.state === 'ended') return 'This is the last picture.';
+  if (camera.state === 'stalled') return 'Nothing comes from the camera; this is its last picture.';
   const codec = CODEC_NAMES[camera.codec ?? ''] ?? 'this source';
   if (camera.live === 'fmp4') return `This browser cannot play ${codec} (${camera.codecs}): ${STILLS_NOTE}.`;
   return `${codec === 'this source' ? 'This source cannot' : `${codec} cannot`} be played as video here: ${STILLS_NOTE}.`;
@@ -236,14 +239,16 @@ export class View {
   private startStills(): void {
     const { isShort } = this;
     if (!isShort) this.openBoxes(takeSlots(1));
-    const note = isShort
-      ? 'Still pictures: this browser has no connection left for more video. Open the camera to see it move.'
-      : whyStills(this.camera);
-    this.say('stills', note);
-    void this.runStills(isShort ? STILL_SLOW_MS : STILL_MS, note);
+    this.say('stills', this.stillsNote());
+    void this.runStills(isShort ? STILL_SLOW_MS : STILL_MS);
   }
 
-  private async runStills(everyMs: number, note: string): Promise<void> {
+  private stillsNote(): string {
+    if (!this.isShort) return whyStills(this.camera);
+    return 'Still pictures: this browser has no connection left for more video. Open the camera to see it move.';
+  }
+
+  private async runStills(everyMs: number): Promise<void> {
     const { signal } = this.stop;
     const backoff = new Backoff();
     let last = '';
@@ -252,7 +257,7 @@ export class View {
       try {
         last = await this.showStill(signal, last);
         backoff.reset();
-        if (!signal.aborted) this.say('stills', note);
+        if (!signal.aborted) this.say('stills', this.stillsNote());
       } catch (error) {
         if (signal.aborted) return;
         this.say('stills', `No picture: ${(error as Error).message}.`);
