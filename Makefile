@@ -59,9 +59,8 @@ fuzz: ## every fuzz target, FUZZ_RUNS inputs or FUZZ_SECONDS each
 	@tools/setup.sh build fuzz
 	@tools/fuzz.sh
 
-docs: build ## the generated pages of docs/: options and metrics
+docs: build ## the generated page docs/options.md
 	@$(BUILD)/omma docs options >docs/options.md.new && mv docs/options.md.new docs/options.md
-	@$(BUILD)/omma docs metrics >docs/metrics.md.new && mv docs/metrics.md.new docs/metrics.md
 
 # The page is part of the program; it is built first where there is one.
 ifneq ($(wildcard web/package.json),)

@@ -2,6 +2,7 @@
 import concurrent.futures
 import http.client
 import io
+import itertools
 import json
 import os
 import re
@@ -324,7 +325,7 @@ def test_stream_starts_now_or_where_it_is_told(server):
     other = Events(server, "?after=0&camera=nobody")
     make_events(server, 1)
     assert next(iter(fresh))[0] > now
-    got = [event for event, _ in zip(all_of_them, range(5))]
+    got = list(itertools.islice(all_of_them, 5))
     assert [g[0] for g in got] == sorted(g[0] for g in got) and got[0][0] <= now
     assert all(g[1] == g[2]["type"] == "io.omma.camera.state.v1" for g in got)
     for client in (fresh, all_of_them, other):
@@ -365,7 +366,7 @@ def test_many_clients_hear_everything(server):
     want = list(range(start + 1, start + 21))
 
     def read(client):
-        got = [at for (at, _, _), _ in zip(client, want)]
+        got = [at for at, _, _ in itertools.islice(client, len(want))]
         client.close()
         return got
 
@@ -380,7 +381,7 @@ def test_a_client_that_reads_nothing_disturbs_nobody(server):
     sleeper = Events(server, "?after=0")
     reader = Events(server, f"?after={seq(server)}")
     heard = []
-    thread = threading.Thread(target=lambda: heard.extend(e for e, _ in zip(reader, range(30))))
+    thread = threading.Thread(target=lambda: heard.extend(itertools.islice(reader, 30)))
     thread.start()
     make_events(server, 30)
     thread.join(15)
@@ -392,7 +393,7 @@ def test_a_client_that_reads_nothing_disturbs_nobody(server):
 def test_boxes_as_they_are_found(server):
     live(server, "test")
     client = Events(server, path="/api/v1/cameras/test/boxes")
-    got = [data for (_, _, data), _ in zip(client, range(5))]
+    got = [data for _, _, data in itertools.islice(client, 5)]
     client.close()
     times = [g["pts_us"] for g in got]
     assert times == sorted(times) and len(set(times)) == 5
@@ -406,7 +407,7 @@ def test_schemas_fit_the_events(server):
     for event in server.json("/api/v1/events?limit=1000")["events"]:
         status, _, schema = server.request("GET", f"/schemas/{event['type']}.json")
         assert status == 200
-        jsonschema.validate(event, json.loads(schema))
+        jsonschema.validate(event["data"], json.loads(schema))
     problem(server.request("GET", "/schemas/nonsense.json"), 404)
 
 

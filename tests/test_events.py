@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ import jsonschema
 import pytest
 from grpc_tools import protoc
 from rfc3339_validator import validate_rfc3339
+
+from server import Omma
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCHEMAS = {p.stem: json.loads(p.read_text()) for p in (ROOT / "proto" / "events").glob("*.json")}
@@ -120,3 +123,67 @@ def test_page_is_current(event_test):
     page = subprocess.run([sys.executable, ROOT / "proto" / "docs.py"], input=lines,
                           capture_output=True, check=True).stdout
     assert page == (ROOT / "docs" / "events.md").read_bytes(), "see proto/docs.py for how to make it"
+
+
+# ---- with a running server -----------------------------------------------------------------------
+
+
+def events_of(omma, home, *args):
+    done = subprocess.run([omma, "events", *args, "--home", home], capture_output=True, text=True,
+                          timeout=10)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_events_survive_kill_and_are_valid(omma, tmp_path):
+    """What was told over HTTP is in the journal after kill -9; numbers go on without a gap."""
+    home = tmp_path / "home"
+    told = 0
+    for _ in range(2):
+        with Omma(omma, home, ["test:"]) as server:
+            def some_more():
+                """a few more events"""
+                found = server.json(f"/api/v1/events?after={told}&limit=1000")["events"]
+                return found if len(found) >= 5 else None
+            server.wait_for(some_more, 15)
+            found = some_more()
+            schema = server.json(found[0]["dataschema"])
+            jsonschema.Draft202012Validator(schema).validate(found[0]["data"])
+            told = int(found[-1]["sequence"])
+            server.stop(signal.SIGKILL)
+        kept = [json.loads(line) for line in events_of(omma, home, "replay")]
+        assert [int(e["sequence"]) for e in kept] == list(range(1, len(kept) + 1))
+        assert len(kept) >= told
+        assert all(is_valid(e) for e in kept)
+        assert {"timestamp", "source", "topk", "latency", "model", "request_id"} <= set(kept[-1]["data"])
+
+
+def test_tail_and_replay(omma, tmp_path):
+    """Filters, ranges and the human form, beside the running server."""
+    home = tmp_path / "home"
+    with Omma(omma, home, ["test:"]) as server:
+        server.wait_for(lambda: len(server.json("/api/v1/events?type=track&limit=9")["events"]) >= 3, 15)
+        tracks = [json.loads(line) for line in events_of(omma, home, "tail", "--json", "--type", "track",
+                                                         "-n", "3")]
+        assert len(tracks) == 3 and all(".track." in e["type"] for e in tracks)
+        first = int(tracks[0]["sequence"])
+        again = events_of(omma, home, "replay", "--from", str(first), "--to", str(first))
+        assert [json.loads(line) for line in again] == tracks[:1]
+        until = events_of(omma, home, "replay", "--to", tracks[1]["time"])
+        assert all(json.loads(line)["time"] < tracks[1]["time"] for line in until)
+        states = events_of(omma, home, "tail", "--type", "camera.state", "-n", "1000")
+        assert states and all("camera.state" in line and "->" in line for line in states)
+        assert events_of(omma, home, "tail", "--camera", "nobody") == []
+
+
+def test_follow(omma, tmp_path):
+    """--follow shows what comes later, and ends well on Ctrl-C."""
+    home = tmp_path / "home"
+    with Omma(omma, home, ["test:"]):
+        process = subprocess.Popen([omma, "events", "tail", "-f", "-n", "0", "--json", "--home", home],
+                                   stdout=subprocess.PIPE, text=True)
+        seqs = [int(json.loads(process.stdout.readline())["sequence"]) for _ in range(4)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 0
+        process.stdout.close()
+        assert seqs == list(range(seqs[0], seqs[0] + 4))

@@ -24,15 +24,43 @@ void om_cli_print(const char *format, ...)
     put(stdout, om_buf_text(&buf));
 }
 
+// What to do where the error does not say it better.
+static const char *hint_of(const struct om_error *err)
+{
+    if (err->hint[0])
+        return err->hint;
+    switch (err->status) {
+    case OM_NOT_FOUND:
+        return "check the name and the path";
+    case OM_REFUSED:
+        return "check who may read and write there";
+    case OM_INVALID:
+    case OM_UNSUPPORTED:
+        return "'omma COMMAND --help' shows what it takes";
+    case OM_TIMEOUT:
+    case OM_UNREACHABLE:
+        return "check the address and the network, then try again";
+    case OM_EXISTS:
+        return "take another name, or remove that one first";
+    case OM_LIMIT:
+    case OM_NO_MEMORY:
+        return "ask for less at once";
+    case OM_INTERNAL:
+        return "this should not happen: please tell us, with this line";
+    default:
+        return "";
+    }
+}
+
 int om_cli_fail(const struct om_error *err)
 {
     (void)fflush(stdout);
     put(stderr, "omma: ");
     put(stderr, err->text);
     put(stderr, "\n");
-    if (err->hint[0]) {
+    if (hint_of(err)[0]) {
         put(stderr, "      ");
-        put(stderr, err->hint);
+        put(stderr, hint_of(err));
         put(stderr, "\n");
     }
     int code = om_status_exit_code(err->status);

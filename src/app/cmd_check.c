@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "base/json.h"
 #include "conf/config.h"
+#include "net/uri.h"
 #include "pipeline/options.h"
 #include "source/source.h"
 
@@ -24,6 +25,17 @@ static bool check_sources(const struct om_conf *conf, struct om_error *err)
         }
     }
     return true;
+}
+
+static bool check_listen(const struct om_conf *conf, struct om_error *err)
+{
+    struct om_authority authority;
+    if (om_authority_parse(om_str_from(conf->listen), &authority) && authority.port >= 0)
+        return true;
+    om_error_set(err, OM_INVALID, "%s: listen: \"%s\" is not ADDRESS:PORT", conf->path,
+                 conf->listen);
+    om_error_hint(err, "write it like 127.0.0.1:8080 or [::1]:8080");
+    return false;
 }
 
 int om_cmd_check(int argc, char **argv)
@@ -52,7 +64,7 @@ int om_cmd_check(int argc, char **argv)
     struct om_error err = {0};
     om_conf_register(om_pipeline_opt_groups);
     om_auto(om_conf) conf = om_conf_load(file ? file : "omma.yaml", &err);
-    if (!conf || !check_sources(conf, &err))
+    if (!conf || !check_listen(conf, &err) || !check_sources(conf, &err))
         return om_cli_fail(&err);
     om_cli_print(json ? "{\"ok\":true,\"cameras\":%d}\n" : "right: %d camera(s)\n",
                  conf->camera_count);

@@ -10,6 +10,7 @@ int om_cmd_detect(int argc, char **argv);
 int om_cmd_docs(int argc, char **argv);
 int om_cmd_doctor(int argc, char **argv);
 int om_cmd_events(int argc, char **argv);
+int om_cmd_model(int argc, char **argv);
 int om_cmd_run(int argc, char **argv);
 int om_cmd_track(int argc, char **argv);
 int om_cmd_version(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct command {
     {"run", om_cmd_run, "the server: cameras in, live page, API and events out"},
     {"detect", om_cmd_detect, "pictures, folders and videos to JSON lines"},
     {"track", om_cmd_track, "the tracker alone, on MOTChallenge text files"},
+    {"model", om_cmd_model, "add, list, show, verify, remove models"},
     {"camera", om_cmd_camera, "probe a source"},
     {"events", om_cmd_events, "follow or replay the events of a server"},
     {"bench", om_cmd_bench, "benchmarks with ratios measured in the same run"},

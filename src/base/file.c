@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -11,11 +12,22 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+enum { INPUT_WAIT_MS = 5000 };
+
 static bool fail(struct om_error *err, const char *path, int errno_value)
 {
     om_error_set(err, om_status_from_errno(errno_value), "%s: %s", path,
                  om_errno_text(errno_value));
     return false;
+}
+
+// Waits for what a pipe or a terminal has to say, but not for ever.
+static bool wait_for_input(int fd)
+{
+    int n = poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, INPUT_WAIT_MS);
+    if (n == 0)
+        errno = ETIMEDOUT;
+    return n > 0 || (n < 0 && errno == EINTR);
 }
 
 // Reads up to `len_max` + 1 bytes, so that a file that grew or has no size (a pipe, /proc) is
@@ -25,7 +37,7 @@ static bool read_all(int fd, size_t len_max, struct om_buf *buf)
     for (;;) {
         char chunk[16384];
         ssize_t n = read(fd, chunk, sizeof(chunk));
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_input(fd))))
             continue;
         if (n < 0)
             return false;
@@ -48,7 +60,7 @@ static bool too_big(struct om_error *err, const char *path, size_t len_max)
 _Bool om_file_read(const char *path, size_t len_max, char **ret, size_t *ret_len,
                    struct om_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return fail(err, path, errno);
     struct stat st;

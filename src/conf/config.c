@@ -303,8 +303,11 @@ struct om_conf *om_conf_load(const char *path, struct om_error *err)
         om_auto_free char *text = NULL;
         size_t n = 0;
         if (!read_file(path, &text, &n, err) ||
-            !om_conf_parse_over(conf, om_str_n(text, n), path, err))
+            !om_conf_parse_over(conf, om_str_n(text, n), path, err)) {
+            if (err && !err->hint[0])
+                om_error_hint(err, "'omma docs example' prints a file with every option");
             return NULL;
+        }
         conf->path = om_strdup(path);
     }
     struct env_ctx ctx = {.conf = conf, .err = err};

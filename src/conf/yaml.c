@@ -267,10 +267,30 @@ static bool take_document(struct parse *p)
     }
 }
 
+// libyaml compares each %TAG directive with all before it: a few megabytes of them would take
+// hours. Counted wherever they stand, as there are more line ends in YAML than one would think.
+static bool has_many_directives(om_str text)
+{
+    enum { DIRECTIVES_MAX = 16 };
+    const om_str directive = OM_STR("%TAG");
+    int count = 0;
+    ptrdiff_t at;
+    while (count <= DIRECTIVES_MAX && (at = om_str_find(text, directive)) >= 0) {
+        count++;
+        text = om_str_sub(text, (size_t)at + directive.n, text.n);
+    }
+    return count > DIRECTIVES_MAX;
+}
+
 struct om_yaml *om_yaml_parse(om_str text, const char *name, struct om_error *err)
 {
     if (text.n > TEXT_BYTES_MAX) {
         om_error_set(err, OM_LIMIT, "%s: larger than %d MiB", name, TEXT_BYTES_MAX >> 20);
+        return NULL;
+    }
+    if (has_many_directives(text)) {
+        om_error_set(err, OM_LIMIT, "%s: too many %%TAG directives", name);
+        om_error_hint(err, "Omma needs no YAML directives, take them out");
         return NULL;
     }
     om_auto(om_yaml) doc = om_new(struct om_yaml);

@@ -75,8 +75,29 @@ static void test_refused(void)
     om_assert(!om_yaml_parse(om_buf_str(&deep), "t", NULL));
 }
 
+// What takes others quadratic time is refused or done at once.
+static void test_large(void)
+{
+    om_auto_buf large;
+    om_buf_init(&large, 1 << 22);
+    for (int i = 0; i < 50000; i++)
+        om_buf_printf(&large, "%%TAG !t%d! tag:\r", i);
+    struct om_error err = {0};
+    om_assert(!om_yaml_parse(om_buf_str(&large), "t", &err) && err.status == OM_LIMIT);
+    om_buf_clear(&large);
+    for (int i = 0; i < 50000; i++)
+        om_buf_printf(&large, "k%d: v\n", i);
+    om_auto(om_yaml) doc = om_yaml_parse(om_buf_str(&large), "t", &err);
+    om_assert(doc && om_yaml_len(om_yaml_root(doc)) == 50000);
+    om_buf_append_text(&large, "k777: w\n");
+    om_assert(!om_yaml_parse(om_buf_str(&large), "t", &err));
+    om_assert(om_str_equal(om_str_from(err.text), OM_STR("t:50001: \"k777\" stands here twice")));
+    om_assert(om_str_equal(om_str_from(err.hint), OM_STR("the first one is in line 778")));
+}
+
 int main(void)
 {
+    test_large();
     test_tree();
     test_json_is_yaml();
     test_refused();

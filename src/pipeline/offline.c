@@ -176,6 +176,8 @@ static void read_picture(struct offline *off, const char *path)
     int64_t start_us = om_time_mono_us();
     struct om_frame *frame = om_picture_load(path, &err);
     if (!frame) {
+        if (!strstr(err.text, path))
+            om_error_prefix(&err, "%s", path);
         put_end(off, path, &err);
         return;
     }
@@ -263,6 +265,13 @@ static enum om_status read_packets(struct offline *off, struct video *video, con
     }
 }
 
+static enum om_status no_picture(const char *file, struct om_error *err)
+{
+    om_error_set(err, OM_INVALID, "%s: no picture could be decoded", file);
+    om_error_hint(err, "it may be damaged or cut off before the first key frame");
+    return OM_INVALID;
+}
+
 static void read_video(struct offline *off, const char *url)
 {
     struct om_error err = {0};
@@ -279,7 +288,7 @@ static void read_video(struct offline *off, const char *url)
     const char *file = is_plain && kind != OM_SOURCE_FILE ? safe : url;
     enum om_status status = read_packets(off, &video, file, &err);
     if (status == OM_OK && video.index == 0)
-        status = om_error_set(&err, OM_INVALID, "%s: no picture could be decoded", file);
+        status = no_picture(file, &err);
     put_end(off, file, status == OM_OK || status == OM_CANCELLED ? NULL : &err);
     om_decoder_destroy(video.decoder);
     om_stream_info_finish(&video.info);
@@ -298,6 +307,7 @@ static void read_folder(struct offline *off, const char *path)
         put_end(off, path, &err);
         return;
     }
+    int files = 0;
     double base = off->share_base, step = off->share_step / OM_MAX(n, 1);
     for (int i = 0; i < n; i++) {
         off->share_base = base + i * step;
@@ -307,23 +317,38 @@ static void read_folder(struct offline *off, const char *path)
             om_buf_init(&file, 4096);
             om_buf_printf(&file, "%s/%s", path, entries[i]->d_name);
             struct stat st;
-            if (!file.has_failed && stat(om_buf_text(&file), &st) == 0 && S_ISREG(st.st_mode))
+            if (!file.has_failed && stat(om_buf_text(&file), &st) == 0 && S_ISREG(st.st_mode)) {
                 read_input(off, om_buf_text(&file));
+                files++;
+            }
         }
         om_free(entries[i]);  // scandir took it from the same heap
     }
     om_free(entries);
+    if (files == 0 && !is_stopped(off)) {
+        struct om_error err;
+        om_error_set(&err, OM_NOT_FOUND, "%s: there is no file in this folder", path);
+        om_error_hint(&err, "name a folder that holds pictures or videos itself");
+        put_end(off, path, &err);
+    }
 }
 
 static void read_input(struct offline *off, const char *input)
 {
     struct stat st;
-    if (stat(input, &st) == 0 && S_ISDIR(st.st_mode))
+    bool is_there = stat(input, &st) == 0;
+    if (is_there && S_ISDIR(st.st_mode)) {
         read_folder(off, input);
-    else if (is_picture_file(input))
+    } else if (is_there && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) {
+        struct om_error err;
+        om_error_set(&err, OM_UNSUPPORTED, "%s: is a pipe or a socket", input);
+        om_error_hint(&err, "write it to a file first, or name its address (rtsp://, http://)");
+        put_end(off, input, &err);
+    } else if (is_picture_file(input)) {
         read_picture(off, input);
-    else
+    } else {
         read_video(off, input);
+    }
 }
 
 static void reader_main(void *ctx)

@@ -150,14 +150,31 @@ static void give_up(struct viewer *viewer, int status, const char *detail, const
     viewer->state = OVER;
 }
 
-static void give_up_codec(struct viewer *viewer, const char *detail)
+static void reply_codec(struct om_exchange *x, const char *camera, const char *detail)
 {
     char hint[200];
     snprintf(hint, sizeof(hint),
              "live.mp4 passes on H.264 and HEVC; ask for /api/v1/cameras/%s/snapshot.jpg again and "
              "again instead",
-             viewer->camera);
-    give_up(viewer, 415, detail, hint);
+             camera);
+    om_exchange_problem(x, 415, detail, hint);
+}
+
+static void give_up_codec(struct viewer *viewer, const char *detail)
+{
+    if (viewer->state == WAITING) {
+        reply_codec(viewer->x, viewer->camera, detail);
+        viewer->is_closed = true;
+    } else {
+        om_exchange_end(viewer->x);
+    }
+    viewer->state = OVER;
+}
+
+// Whether the camera is known to send what is not passed on.
+static bool is_other_codec(const struct om_camera_status *status)
+{
+    return status->codec[0] && !status->is_fmp4;
 }
 
 static void skip(struct viewer *viewer)
@@ -295,20 +312,29 @@ static void on_task(void *ctx)
 }
 
 // Says what is known of why nothing came.
-static void give_up_waiting(struct viewer *viewer)
+static void give_up_waiting(struct viewer *viewer, const struct om_camera_status *status)
 {
-    struct om_pipeline *pipeline = viewer->live->serve->opts.pipeline;
-    struct om_camera_status status;
     char detail[400];
-    bool is_there = om_pipeline_status(pipeline, om_str_from(viewer->camera), &status);
-    bool has_reason = is_there && status.reason[0];
-    snprintf(detail, sizeof(detail), "no key frame came within %d s%s%s%s%s",
-             KEY_WAIT_US / OM_SECOND, is_there ? ": the camera is " : "",
-             is_there ? om_camera_state_name(status.state) : "", has_reason ? ", " : "",
-             has_reason ? status.reason : "");
+    snprintf(detail, sizeof(detail), "no key frame came within %d s: the camera is %s%s%s",
+             KEY_WAIT_US / OM_SECOND, om_camera_state_name(status->state),
+             status->reason[0] ? ", " : "", status->reason);
     give_up(viewer, 503, detail,
-            has_reason && status.hint[0] ? status.hint
-                                         : "/health/stream has the state of the camera");
+            status->hint[0] ? status->hint : "/health/stream has the state of the camera");
+}
+
+// A viewer that waits, from time to time.
+static void look_after(struct viewer *viewer, int64_t now_us)
+{
+    struct om_camera_status status;
+    struct om_pipeline *pipeline = viewer->live->serve->opts.pipeline;
+    if (!om_pipeline_status(pipeline, om_str_from(viewer->camera), &status))
+        return;  // its feed says so
+    if (is_other_codec(&status))
+        give_up_codec(viewer, "the stream of this camera cannot be passed on");
+    else if (now_us >= viewer->give_up_us)
+        give_up_waiting(viewer, &status);
+    if (viewer->is_closed)
+        viewer_destroy(viewer);
 }
 
 static void on_tick(void *ctx)
@@ -319,10 +345,8 @@ static void on_tick(void *ctx)
     om_loop_timer_set(loop, &live->tick, now_us + TICK_US);
     om_list_each(viewer, &live->viewers, struct viewer, link)
     {
-        if (viewer->state != WAITING || now_us < viewer->give_up_us)
-            continue;
-        give_up_waiting(viewer);
-        viewer_destroy(viewer);
+        if (viewer->state == WAITING)
+            look_after(viewer, now_us);
     }
 }
 
@@ -343,6 +367,10 @@ static bool may_view(struct om_serve *serve, struct om_exchange *x,
     if (status->state == OM_CAMERA_DISABLED) {
         om_exchange_problem(x, 409, "the camera is disabled",
                             "enable it: PUT {\"enabled\": true} to it");
+        return false;
+    }
+    if (is_other_codec(status)) {
+        reply_codec(x, status->id, "the stream of this camera cannot be passed on");
         return false;
     }
     if (count_viewers(serve->live, status->id) >= VIEWERS_MAX) {

@@ -131,7 +131,10 @@ static enum om_status set_error(const struct om_source *source, int code, struct
     (void)av_strerror(code, text, sizeof(text));
     // Name look-ups fail with EIO and the like: those come back by themselves.
     enum om_status status = source->kind == OM_SOURCE_FILE ? OM_INVALID : OM_UNREACHABLE;
-    om_error_set(err, status, "cannot be opened: %s", text);
+    om_error_set(err, status, "%s: %s",
+                 source->kind == OM_SOURCE_FILE ? "cannot be opened"
+                                                : "that host was not found, or broke off",
+                 text);
     om_error_hint(err, source->kind == OM_SOURCE_FILE ? "try it with another player"
                                                       : "check the address and the network");
     return status;
@@ -290,7 +293,6 @@ static int open_format(struct om_source *source, const char *address)
     om_assert(av->format);
     av->format->interrupt_callback = (AVIOInterruptCB){on_interrupt, source};
     av->format->max_delay = 500 * OM_MS;
-    av->format->flags |= AVFMT_FLAG_NOBUFFER;
     int code = avformat_open_input(&av->format, address, NULL, &options);
     av_dict_free(&options);
     return code;
