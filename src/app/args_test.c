@@ -31,9 +31,12 @@ static enum om_args_result parse(struct values *v, const char *list, struct om_a
     static char *argv[16];
     (void)om_str_copy(text, sizeof(text), om_str_from(list));
     int argc = 0;
-    char *save = NULL;
-    for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save))
-        argv[argc++] = word;
+    for (char *at = text; at && *at; argc++) {
+        argv[argc] = at;
+        at = strchr(at, ' ');
+        if (at)
+            *at++ = '\0';
+    }
     return om_args_parse(ret, argc, argv);
 }
 

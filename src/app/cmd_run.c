@@ -144,6 +144,12 @@ static bool keep_flag(void *ctx, const char *name, const char *value, struct om_
     return true;
 }
 
+static void apply_log_options(const struct om_conf *conf)
+{
+    om_log_set_level((enum om_log_level)conf->log_level);
+    om_log_set_form((enum om_log_form)conf->log_form);
+}
+
 static void warn_unknown_env(void)
 {
     om_auto_buf names;
@@ -168,8 +174,7 @@ static bool load_conf(struct server *server, const struct flags *flags, struct o
                          om_str_from(flags->items[i].value), err))
             return false;
     }
-    om_log_set_level((enum om_log_level)server->conf->log_level);
-    om_log_set_form((enum om_log_form)server->conf->log_form);
+    apply_log_options(server->conf);
     warn_unknown_env();
     return add_sources(server, err);
 }
@@ -253,10 +258,13 @@ static void reload_work(void *ctx)
 {
     struct server *server = ctx;
     struct om_error err;
-    if (om_control_reload(server->control, &err))
-        om_log_info(&run_log, "configuration read again");
-    else
+    if (!om_control_reload(server->control, &err)) {
         om_log_error(&run_log, "configuration not changed: %s; %s", err.text, err.hint);
+        return;
+    }
+    om_auto(om_conf) conf = om_control_conf(server->control);
+    apply_log_options(conf);
+    om_log_info(&run_log, "configuration read again");
 }
 
 static void on_signal(void *ctx, int events)
