@@ -15,12 +15,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-enum {
-    DEPTH_MAX = 24,
-    LISTED_INPUTS_MAX = 65536,  // old exporters list every weight
-    META_BYTES_MAX = 256 * 1024,
-    PATH_SIZE = 4096
-};
+enum { DEPTH_MAX = 24, META_BYTES_MAX = 256 * 1024, PATH_SIZE = 4096 };
 
 enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
@@ -34,10 +29,9 @@ struct field {
 struct reader {
     struct om_onnx_graph *graph;
     struct om_error *err;
-    om_str *listed;  // graph inputs with the weights of old exporters, in file order
-    int listed_count;
+    om_str *listed;   // graph inputs with the weights of old exporters, in file order
     om_str *weights;  // names of the initialisers of the main graph
-    int weight_count, weight_capacity;
+    int listed_counts[2], weight_counts[2];  // used, reserved
 };
 
 // ---- protobuf ----------------------------------------------------------------------------------
@@ -322,19 +316,20 @@ static bool too_many(struct reader *r, const char *what, int max)
     return false;
 }
 
-static bool add_weight(struct reader *r, om_str name)
+// Appends to an array that grows.
+static bool append(struct reader *r, om_str **items, int counts[2], om_str item)
 {
-    if (r->weight_count == r->weight_capacity) {
-        int capacity = OM_MAX(256, 2 * r->weight_capacity);
-        om_str *grown = om_try_realloc(r->weights, (size_t)capacity, sizeof(*grown));
+    if (counts[0] == counts[1]) {
+        int capacity = OM_MAX(64, 2 * counts[1]);
+        om_str *grown = om_try_realloc(*items, (size_t)capacity, sizeof(*grown));
         if (!grown) {
             om_error_set(r->err, OM_NO_MEMORY, "no memory for the names of %d weights", capacity);
             return false;
         }
-        r->weights = grown;
-        r->weight_capacity = capacity;
+        *items = grown;
+        counts[1] = capacity;
     }
-    r->weights[r->weight_count++] = name;
+    (*items)[counts[0]++] = item;
     return true;
 }
 
@@ -348,16 +343,6 @@ static bool add_output(struct reader *r, om_str bytes)
     return read_value_info(r, bytes, &graph->outputs[graph->output_count++], &name);
 }
 
-static bool add_listed(struct reader *r, om_str bytes)
-{
-    if (r->listed_count == LISTED_INPUTS_MAX)
-        return too_many(r, "inputs", LISTED_INPUTS_MAX);
-    if (!r->listed)
-        r->listed = om_new_array(om_str, LISTED_INPUTS_MAX);
-    r->listed[r->listed_count++] = bytes;
-    return true;
-}
-
 static bool read_graph_field(struct reader *r, const struct field *f, int depth)
 {
     om_str name = OM_STR("");
@@ -367,9 +352,10 @@ static bool read_graph_field(struct reader *r, const struct field *f, int depth)
     case 1:
         return read_node(r, f->bytes, depth);
     case 5:
-        return read_tensor(r, f->bytes, &name) && (!is_main || add_weight(r, name));
+        return read_tensor(r, f->bytes, &name) &&
+               (!is_main || append(r, &r->weights, r->weight_counts, name));
     case 11:
-        return !is_main || add_listed(r, f->bytes);
+        return !is_main || append(r, &r->listed, r->listed_counts, f->bytes);
     case 12:
         return !is_main || add_output(r, f->bytes);
     default:
@@ -483,15 +469,15 @@ static bool keep_inputs(struct reader *r)
 {
     struct om_onnx_graph *graph = r->graph;
 
-    if (r->weight_count)
-        qsort(r->weights, (size_t)r->weight_count, sizeof(*r->weights), compare_names);
-    for (int i = 0; i < r->listed_count; i++) {
+    if (r->weight_counts[0])
+        qsort(r->weights, (size_t)r->weight_counts[0], sizeof(*r->weights), compare_names);
+    for (int i = 0; i < r->listed_counts[0]; i++) {
         struct om_tensor_info info;
         om_str name;
         if (!read_value_info(r, r->listed[i], &info, &name))
             return false;
-        if (r->weight_count &&
-            bsearch(&name, r->weights, (size_t)r->weight_count, sizeof(*r->weights), compare_names))
+        if (r->weight_counts[0] && bsearch(&name, r->weights, (size_t)r->weight_counts[0],
+                                           sizeof(*r->weights), compare_names))
             continue;
         if (graph->input_count == OM_TENSORS_MAX)
             return too_many(r, "inputs", OM_TENSORS_MAX);

@@ -1,0 +1,148 @@
+// The engine under several cameras at once, on a small real network: the newest frame wins, results
+// come in order and are counted, closing waits, nothing leaks. Run under TSan.
+
+#include "infer/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "base/time.h"
+#include "media/frame.h"
+
+enum { CAMERAS = 4, FRAMES = 60 };
+
+struct camera {
+    struct om_slot *slot;
+    struct om_thread thread;
+    struct om_mutex lock;
+    // Under `lock`.
+    uint64_t results, last_seq, failures;
+    int batch_most;
+};
+
+static struct om_frame *make_frame(enum om_pixfmt format, uint64_t seq)
+{
+    struct om_frame *frame = om_frame_alloc(format, 40, 30);
+    om_assert(frame);
+    memset(om_frame_plane_mut(frame, 0), (int)(seq % 256), (size_t)frame->stride[0] * 30);
+    frame->seq = seq;
+    return frame;
+}
+
+static void on_result(void *ctx, struct om_slot_result *result)
+{
+    struct camera *cam = ctx;
+    om_with_lock(&cam->lock);
+    om_assert(result->frame->seq > cam->last_seq);
+    cam->last_seq = result->frame->seq;
+    cam->results++;
+    cam->failures += result->status != OM_OK;
+    om_assert(result->status != OM_OK || result->result->topk_count == 10 ||
+              result->result->embedding_count == 512);
+    cam->batch_most = OM_MAX(cam->batch_most, result->batch);
+    om_frame_unref(&result->frame);
+}
+
+static void feed(void *ctx)
+{
+    struct camera *cam = ctx;
+    for (uint64_t i = 1; i <= FRAMES; i++) {
+        om_slot_put(cam->slot, make_frame(OM_PIX_GREY, i));
+        om_time_sleep_us(300);
+    }
+}
+
+static struct om_engine *start(const char *shared, const char *name, int workers)
+{
+    char path[1024];
+    struct om_error err = {0};
+
+    snprintf(path, sizeof(path), "%s/data/models/%s.onnx", shared, name);
+    struct om_model *model = om_model_load(path, NULL, &(struct om_model_opts){.threads = 1}, &err);
+    if (!model)
+        printf("%s (%s)\n", err.text, err.hint);
+    om_assert(model);
+    struct om_engine *engine = om_engine_create(model, &(struct om_engine_opts){.workers = workers},
+                                                &err);
+    om_assert(engine);
+    return engine;
+}
+
+static void check_cameras(const char *shared, const char *name, int workers)
+{
+    om_auto(om_engine) engine = start(shared, name, workers);
+    struct camera cams[CAMERAS];
+    const struct om_detect_opts opts = OM_DETECT_OPTS_DEFAULT;
+
+    for (int i = 0; i < CAMERAS; i++) {
+        cams[i] = (struct camera){.slot = NULL};
+        om_mutex_init(&cams[i].lock);
+        cams[i].slot = om_slot_open(engine, &opts, on_result, &cams[i]);
+        om_assert(om_thread_start(&cams[i].thread, "feed", 0, feed, &cams[i]));
+    }
+    int most = 0;
+    for (int i = 0; i < CAMERAS; i++) {
+        om_thread_join(&cams[i].thread);
+        while (om_slot_is_busy(cams[i].slot))
+            om_time_sleep_us(200);
+        struct om_slot_stats stats = om_slot_stats(cams[i].slot);
+        om_slot_close(cams[i].slot);
+        // Every frame was either run or overwritten by a newer one; the last one was run.
+        om_assert(stats.put == FRAMES && stats.run + stats.overwritten == FRAMES);
+        om_assert(cams[i].results == stats.run && cams[i].last_seq == FRAMES);
+        om_assert(cams[i].failures == 0);
+        most = OM_MAX(most, cams[i].batch_most);
+        om_mutex_finish(&cams[i].lock);
+    }
+    om_assert(om_model_batch_max(om_engine_model(engine)) > 1 || most == 1);
+    printf("%s, %d workers: batches of up to %d\n", name, workers, most);
+}
+
+// A slot closed with a frame waiting, and a frame the model cannot take beside good ones.
+static void check_closing(const char *shared)
+{
+    om_auto(om_engine) engine = start(shared, "mnist", 1);
+    struct camera good = {.slot = NULL}, bad = {.slot = NULL};
+    const struct om_detect_opts opts = OM_DETECT_OPTS_DEFAULT;
+
+    om_mutex_init(&good.lock);
+    om_mutex_init(&bad.lock);
+    good.slot = om_slot_open(engine, &opts, on_result, &good);
+    bad.slot = om_slot_open(engine, &opts, on_result, &bad);
+    struct om_frame *odd = make_frame(OM_PIX_GREY, 1);
+    odd->format = OM_PIX_YUYV;
+    om_slot_put(bad.slot, odd);
+    om_slot_put(good.slot, make_frame(OM_PIX_GREY, 1));
+    while (om_slot_is_busy(good.slot) || om_slot_is_busy(bad.slot))
+        om_time_sleep_us(200);
+    for (uint64_t i = 2; i < 30; i++)
+        om_slot_put(good.slot, make_frame(OM_PIX_GREY, i));
+    om_slot_close(good.slot);
+    om_slot_close(bad.slot);
+    om_slot_close(NULL);
+    om_assert(good.failures == 0 && bad.failures == 1 && bad.results == 1);
+    om_mutex_finish(&good.lock);
+    om_mutex_finish(&bad.lock);
+}
+
+int main(void)
+{
+    const char *shared = getenv("OMMA_SHARED");
+    char path[1024];
+
+    snprintf(path, sizeof(path), "%s/data/models/mnist.onnx", shared ? shared : "");
+    if (!shared || !om_file_exists(path)) {
+        printf("skipped: no ../shared\n");
+        return 77;
+    }
+    check_cameras(shared, "mnist", 1);
+    check_cameras(shared, "mnist", 3);
+    check_cameras(shared, "osnet_x0_25_msmt17", 1);
+    check_closing(shared);
+    return 0;
+}
