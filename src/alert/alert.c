@@ -176,6 +176,7 @@ static void fill_topk(struct om_event *event, const struct known *known,
                 (best < 0 || known->classes[i].score_sum > known->classes[best].score_sum))
                 best = i;
         }
+        om_assert(best >= 0);  // there are topk_count classes
         is_taken[best] = true;
         PUT(event->topk[k].label, om_labels_name(labels, known->classes[best].id));
         event->topk[k].score = known->classes[best].score_sum / (float)known->looks;

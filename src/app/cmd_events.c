@@ -146,7 +146,7 @@ static bool note_oldest(void *ctx, uint64_t seq, om_str json)
 // Prints all that match behind last_seq.
 static enum om_status print_new(struct events *events, struct om_error *err)
 {
-    enum om_status status;
+    enum om_status status = OM_OK;
     struct om_journal_query query = events->query;
     query.limit = PAGE;
     do {
