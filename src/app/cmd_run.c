@@ -27,6 +27,7 @@
 #include "pipeline/models.h"
 #include "pipeline/options.h"
 #include "pipeline/pipeline.h"
+#include "serve/camera_id.h"
 #include "serve/serve.h"
 #include "sink/journal.h"
 #include "source/source.h"
@@ -64,46 +65,15 @@ struct server {
 
 // ---- options -----------------------------------------------------------------------------------
 
-// "rtsp://10.0.0.7/gate" -> "gate"; unique among the cameras there are.
-static void suggest_id(const struct om_conf *conf, const char *source, char id[65])
-{
-    char safe[OM_SOURCE_TEXT_SIZE];
-    enum om_source_kind kind;
-    char base[49] = "camera";
-    size_t n = 0;
-    if (om_source_classify(source, &kind, safe, NULL) == OM_OK) {
-        om_str text = om_str_from(safe), piece, last = {0};
-        while (om_str_split(&text, '/', &piece)) {
-            if (piece.n)
-                last = piece;
-        }
-        for (size_t i = 0; i < last.n && n < sizeof(base) - 1; i++) {
-            char c = last.p[i] >= 'A' && last.p[i] <= 'Z' ? (char)(last.p[i] + 32) : last.p[i];
-            bool is_ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-            if (!is_ok && (n == 0 || c == '?' || c == ':'))
-                break;
-            if (c == '.')
-                break;
-            base[n++] = is_ok ? c : '-';
-        }
-        base[n] = '\0';
-        if (n == 0)
-            (void)om_str_copy(base, sizeof(base), OM_STR("camera"));
-    }
-    (void)om_str_copy(id, 65, om_str_from(base));
-    for (int i = 2; om_conf_camera(conf, om_str_from(id)); i++)
-        snprintf(id, 65, "%s-%d", base, i);
-}
-
 static bool add_sources(struct server *server, struct om_error *err)
 {
     for (int i = 0; i < server->args.positional_count; i++) {
         const char *source = server->sources[i];
         enum om_source_kind kind;
-        char safe[OM_SOURCE_TEXT_SIZE], id[65];
+        char safe[OM_SOURCE_TEXT_SIZE], id[OM_CAMERA_ID_SIZE];
         if (om_source_classify(source, &kind, safe, err) != OM_OK)
             return false;
-        suggest_id(server->conf, source, id);
+        om_camera_id_suggest(server->conf, source, id);
         struct om_conf_camera cam = {.id = id, .enabled = true};
         cam.source = om_strdup(source);
         bool is_ok = om_conf_put_camera(server->conf, &cam, err);
