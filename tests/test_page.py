@@ -207,6 +207,8 @@ def test_camera_is_added_and_removed(page, cameras, server):
     assert all(c["id"] != "added-here" for c in server.json("/api/v1/cameras")["cameras"])
     page.tab.click(".toast >> text=Undo")
     page.tab.wait_for_selector("article[data-camera=added-here]")
+    page.open("events")  # so that the page does not ask for what is gone
+    page.tab.wait_for_selector(".filters")
     status, _, _ = server.request("DELETE", "/api/v1/cameras/added-here")
     assert status in (200, 204)
 

@@ -15,7 +15,7 @@ void om_timeline_start_source(struct om_timeline *timeline)
 static void join(struct om_timeline *timeline, const struct om_packet *packet)
 {
     timeline->is_new_source = false;
-    timeline->shift_us = 0;
+    timeline->shift_us = packet->dts_us < 0 ? -packet->dts_us : 0;  // MP4 has no times below zero
     timeline->epoch_shift = 0;
     if (!timeline->has_last)
         return;

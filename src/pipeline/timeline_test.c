@@ -12,8 +12,18 @@ struct row {
     uint32_t out_epoch;
 };
 
+static void test_begins_at_zero(void)
+{
+    struct om_timeline timeline = {0};
+    struct om_packet packet = {.dts_us = -80000, .pts_us = 0};
+    om_timeline_start_source(&timeline);
+    om_timeline_place(&timeline, &packet);
+    om_assert(packet.dts_us == 0 && packet.pts_us == 80000);
+}
+
 int main(void)
 {
+    test_begins_at_zero();
     static const struct row rows[] = {
         {true, 1000, 81000, 5000000, 0, 1000, 81000, 0},
         {false, 41000, 41000, 5040000, 0, 41000, 41000, 0},

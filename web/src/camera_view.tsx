@@ -76,11 +76,14 @@ function DetailsPanel({ camera }: { camera: Camera }) {
   );
 }
 
-function RemoveDialog(props: { camera: Camera; onClose: () => void; onRemoved: () => void }) {
+function RemoveDialog(props: {
+  camera: Camera; onClose: () => void; onStart: () => void; onRemoved: () => void;
+}) {
   const [error, setError] = useState<Error | null>(null);
   const [isBusy, setBusy] = useState(false);
   const remove = async () => {
     setBusy(true);
+    props.onStart();
     try {
       await removeCamera(props.camera.id);
       props.onRemoved();
@@ -108,6 +111,7 @@ export function CameraView(props: { camera: Camera; onChanged: (text: string) =>
   const [tab, setTab] = useState<(typeof TABS)[number]>('Counts');
   const [isEditing, setEditing] = useState(false);
   const [isRemoving, setRemoving] = useState(false);
+  const [isLeaving, setLeaving] = useState(false); // nothing is asked about it any more
   const [type, setType] = useState('');
   const [error, setError] = useState<Error | null>(null);
 
@@ -134,7 +138,7 @@ export function CameraView(props: { camera: Camera; onChanged: (text: string) =>
           <button type="button" class="danger" onClick={() => setRemoving(true)}>Remove</button>
         </div>
         <ErrorText error={error} />
-        {isEditing ? (
+        {isLeaving ? null : isEditing ? (
           <ShapeEditor
             camera={camera}
             onClose={() => setEditing(false)}
@@ -164,8 +168,8 @@ export function CameraView(props: { camera: Camera; onChanged: (text: string) =>
           ))}
         </div>
         <div class="panel" role="tabpanel" id="panel" aria-labelledby={`tab-${tab}`}>
-          {tab === 'Counts' && <CountsPanel camera={camera} />}
-          {tab === 'Events' && (
+          {!isLeaving && tab === 'Counts' && <CountsPanel camera={camera} />}
+          {!isLeaving && tab === 'Events' && (
             <>
               <div class="filters"><TypeSelect value={type} onChange={setType} /></div>
               <EventList camera={camera.id} type={type} label="" withCamera={false} />
@@ -177,7 +181,11 @@ export function CameraView(props: { camera: Camera; onChanged: (text: string) =>
       {isRemoving && (
         <RemoveDialog
           camera={camera}
-          onClose={() => setRemoving(false)}
+          onStart={() => setLeaving(true)}
+          onClose={() => {
+            setRemoving(false);
+            setLeaving(false);
+          }}
           onRemoved={() => {
             setRemoving(false);
             location.hash = '#/';
