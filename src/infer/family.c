@@ -240,6 +240,20 @@ static void take_given(const struct om_manifest *manifest, struct om_output_spec
     }
 }
 
+// Without names: faces where the family knows nothing else, COCO where there are 80 classes or
+// where the outputs do not tell how many there are. NULL when there is nothing to go by.
+static struct om_labels *usual_labels(const struct om_output_spec *spec)
+{
+    static const char *const face[] = {"face"};
+    enum om_output_family family = spec->ops->family;
+
+    if (spec->ops->kind != OM_MODEL_DETECTOR)
+        return NULL;
+    if ((family == OM_OUTPUT_YUNET || family == OM_OUTPUT_ULTRAFACE) && spec->class_count == 1)
+        return om_labels_create(face, 1);
+    return spec->class_count == COCO_CLASSES || spec->class_count == 0 ? om_labels_coco() : NULL;
+}
+
 bool om_family_settle(struct om_manifest *manifest, const struct om_onnx_graph *graph,
                       const struct om_tensor *sample, struct om_output_spec *spec,
                       struct om_error *err)
@@ -258,9 +272,8 @@ bool om_family_settle(struct om_manifest *manifest, const struct om_onnx_graph *
     manifest->kind = spec->ops->kind;
     if (!(manifest->given & OM_MANIFEST_NMS))
         manifest->has_nms = spec->ops->has_nms;
-    bool is_detector = manifest->kind == OM_MODEL_DETECTOR;
-    if (!manifest->labels && is_detector && spec->class_count == COCO_CLASSES)
-        manifest->labels = om_labels_coco();
+    if (!manifest->labels)
+        manifest->labels = usual_labels(spec);
     if (manifest->labels && spec->class_count > manifest->labels->count &&
         manifest->kind != OM_MODEL_EMBEDDING) {
         om_error_set(err, OM_INVALID, "the graph has %d classes, the manifest names %d",
