@@ -3,6 +3,8 @@
 // trackers, results, live video and boxes go on after a reconnect instead of waiting until the new
 // clock passes the old one.
 //
+// Times are never below zero, which MP4 could not say.
+//
 // Threads: belongs to the reader thread.
 
 #pragma once
