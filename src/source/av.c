@@ -298,23 +298,29 @@ static int64_t to_us(int64_t t, AVRational base)
     return t == AV_NOPTS_VALUE ? OM_TIME_NONE : av_rescale_q(t, base, (AVRational){1, OM_SECOND});
 }
 
-// Parameter sets tell the size where a session description does not.
-static void size_from_extradata(const AVCodecParameters *par, struct om_stream_info *info)
+void om_av_size(const struct om_packet *key, struct om_stream_info *info)
 {
-    AVCodecParserContext *parser = av_parser_init(par->codec_id);
+    enum AVCodecID id = info->codec == OM_CODEC_HEVC ? AV_CODEC_ID_HEVC : AV_CODEC_ID_H264;
+    AVCodecParserContext *parser = av_parser_init(id);
     AVCodecContext *ctx = avcodec_alloc_context3(NULL);
     uint8_t *out;
     int out_n;
 
-    if (parser && ctx && par->extradata_size > 0) {
-        ctx->codec_id = par->codec_id;
+    if (parser && ctx) {
+        ctx->codec_id = id;
+        if (info->extradata_bytes > 0) {
+            ctx->extradata = info->extradata;  // borrowed: taken back below
+            ctx->extradata_size = (int)info->extradata_bytes;
+        }
         parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
-        av_parser_parse2(parser, ctx, &out, &out_n, par->extradata, par->extradata_size,
-                         AV_NOPTS_VALUE, AV_NOPTS_VALUE, 0);
+        av_parser_parse2(parser, ctx, &out, &out_n, key->data, (int)key->bytes, AV_NOPTS_VALUE,
+                         AV_NOPTS_VALUE, 0);
         if (parser->width > 0 && parser->height > 0) {
             info->width = parser->width;
             info->height = parser->height;
         }
+        ctx->extradata = NULL;
+        ctx->extradata_size = 0;
     }
     av_parser_close(parser);
     avcodec_free_context(&ctx);
@@ -350,8 +356,6 @@ enum om_status om_av_info(struct om_av *av, struct om_stream_info *ret, struct o
         memcpy(ret->extradata, par->extradata, (size_t)par->extradata_size);
         ret->extradata_bytes = (size_t)par->extradata_size;
     }
-    if (ret->width == 0)
-        size_from_extradata(par, ret);
     return OM_OK;
 }
 

@@ -40,6 +40,8 @@ OM_DEFINE_AUTO(om_av);
 // Fills codec, size, rotation, fps, duration, extradata. `ret` must be zeroed or finished.
 OM_MUST_USE enum om_status om_av_info(struct om_av *av, struct om_stream_info *ret,
                                       struct om_error *err);
+// Puts the size that a key frame of H.264 or H.265 says into `info`; leaves it when it says none.
+void om_av_size(const struct om_packet *key, struct om_stream_info *info);
 // Period of the time stamps' counter; 0 when it does not wrap.
 int64_t om_av_wrap_us(const struct om_av *av);
 // The next packet of the video stream, without times on it. OM_END, OM_TIMEOUT after `timeout_us`

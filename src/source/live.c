@@ -45,31 +45,34 @@ static enum om_status next_packet(struct om_source *source, struct om_live *live
         return status;
     struct om_packet *packet = *ret;
     learn_gap(live, om_time_mono_us());
+    bool had_key = live->has_key;
     live->has_key |= packet->is_key;
-    bool had_params = source->info.extradata_bytes > 0;
-    if (packet->is_key && om_params_update(&source->info, packet) && had_params &&
-        source->clock.out_last_dts_us != OM_TIME_NONE)
+    // Other parameter sets in mid-stream make another stream of it.
+    if (packet->is_key && om_params_update(&source->info, packet) && had_key) {
+        om_av_size(packet, &source->info);
         om_media_clock_restart(&source->clock);
+    }
     om_source_stamp(source, packet, times.pts_us, times.dts_us);
     return OM_OK;
 }
 
-// Cameras that keep their parameter sets out of the session description send them with the first
-// key frame; the packets before it cannot be decoded and are dropped.
-static enum om_status wait_for_params(struct om_source *source, struct om_live *live,
-                                      struct om_error *err)
+// H.264 and H.265 begin with a key frame: it has the size, and often the parameter sets, that the
+// session description keeps to itself. What comes before it cannot be decoded and is dropped.
+static enum om_status wait_for_key(struct om_source *source, struct om_live *live,
+                                   struct om_error *err)
 {
-    bool needs_params = source->info.codec == OM_CODEC_H264 || source->info.codec == OM_CODEC_HEVC;
+    enum om_codec codec = source->info.codec;
 
-    while (needs_params && source->info.extradata_bytes == 0) {
+    while ((codec == OM_CODEC_H264 || codec == OM_CODEC_HEVC) && !live->has_key) {
         om_packet_unref(&live->first);
         enum om_status status = next_packet(source, live, &live->first, err);
-        if (status != OM_OK)
-            return status;
-        status = too_long_without_key(source, live, err);
+        if (status == OM_OK && !live->has_key)
+            status = too_long_without_key(source, live, err);
         if (status != OM_OK)
             return status;
     }
+    if (live->first)
+        om_av_size(live->first, &source->info);
     return OM_OK;
 }
 
@@ -88,7 +91,7 @@ enum om_status om_live_open(struct om_source *source, struct om_live *live,
     if (status != OM_OK)
         return status;
     om_media_clock_init(&source->clock, true, om_av_wrap_us(live->av));
-    return wait_for_params(source, live, say);
+    return wait_for_key(source, live, say);
 }
 
 enum om_status om_live_read(struct om_source *source, struct om_live *live, struct om_packet **ret,

@@ -49,6 +49,8 @@ size_t om_params_collect(enum om_codec codec, const struct om_packet *packet, ui
         while (stop > at + 4 && p[stop - 1] == 0)
             stop--;
         size_t body = stop - (at + 3);
+        if (memmem(out, used, p + at + 3, body))
+            continue;  // some cameras send them twice
         if (used + START_CODE + body > size)
             return 0;
         memcpy(out + used, "\0\0\0\1", START_CODE);
