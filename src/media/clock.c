@@ -4,7 +4,6 @@
 #include "base/time.h"
 
 enum {
-    SAME_PICTURE_US = 10 * OM_MS,  // equal stamps this close together are parts of one picture
     GAP_DEFAULT_US = 40 * OM_MS,
     GAP_LEARN_MAX_US = 1 * OM_SECOND,   // longer distances are pauses, not the usual rate
     BACK_TOLERATED_US = 500 * OM_MS,    // equal or slightly late dts: re-stamped in place
@@ -21,7 +20,6 @@ void om_media_clock_init(struct om_media_clock *clock, bool is_live, int64_t wra
 {
     *clock = (struct om_media_clock){
         .in_last_dts_us = OM_TIME_NONE,
-        .in_last_pts_us = OM_TIME_NONE,
         .out_last_dts_us = OM_TIME_NONE,
         .gap_us = GAP_DEFAULT_US,
         .wrap_us = wrap_us,
@@ -58,23 +56,18 @@ static int64_t sane(int64_t t)
 }
 
 // dts as the stream says it, or the best guess. With pts only, dts is pts minus the reordering seen
-// so far: a pts that falls behind widens it. Without any, a live picture is as old as its arrival.
-static int64_t stream_dts(struct om_media_clock *clock, int64_t pts_us, int64_t dts_us,
-                          int64_t now_mono_us)
+// so far: a pts that falls behind widens it.
+static int64_t stream_dts(struct om_media_clock *clock, int64_t pts_us, int64_t dts_us)
 {
     int64_t last = clock->is_restarted ? OM_TIME_NONE : clock->in_last_dts_us;
 
     if (dts_us != OM_TIME_NONE)
         return unwrap(dts_us, last, clock->wrap_us);
     if (pts_us == OM_TIME_NONE)
-        return last == OM_TIME_NONE ? 0
-               : clock->is_live     ? last + OM_MAX(1, now_mono_us - clock->out_last_mono_us)
-                                    : last + clock->gap_us;
-    if (last != OM_TIME_NONE && pts_us == clock->in_last_pts_us)
-        return last;
+        return last == OM_TIME_NONE ? 0 : last + clock->gap_us;
     int64_t pts = unwrap(pts_us, last, clock->wrap_us);
     int64_t dts = pts - clock->reorder_us;
-    if (last != OM_TIME_NONE && dts < last && last - pts < REORDER_MAX_US) {
+    if (last != OM_TIME_NONE && dts <= last && last - pts < REORDER_MAX_US) {
         int64_t needed = last + 1 - pts;
         if (needed > clock->reorder_us)
             clock->reorder_us = needed;
@@ -124,10 +117,6 @@ static int64_t advance(struct om_media_clock *clock, int64_t in_dts, int64_t now
         if (step >= STEP_MIN_US && step <= GAP_LEARN_MAX_US)
             clock->gap_us = OM_MAX(1, clock->gap_us + (step - clock->gap_us) / 8);
         clock->in_last_dts_us = in_dts;
-    } else if (step == 0 && clock->is_live &&
-               now_mono_us - clock->out_last_mono_us > SAME_PICTURE_US) {
-        // The stream's clock stands still (some servers never run it): arrival has to do.
-        clock->offset_us += now_mono_us - clock->out_last_mono_us;
     }
     return OM_MAX(in_dts + clock->offset_us, clock->out_last_dts_us + 1);
 }
@@ -151,7 +140,7 @@ struct om_media_stamp om_media_clock_stamp(struct om_media_clock *clock, int64_t
 {
     pts_us = sane(pts_us);
     dts_us = sane(dts_us);
-    int64_t in_dts = stream_dts(clock, pts_us, dts_us, now_mono_us);
+    int64_t in_dts = stream_dts(clock, pts_us, dts_us);
     int64_t out_dts = advance(clock, in_dts, now_mono_us);
     int64_t ahead = 0;
     if (pts_us != OM_TIME_NONE)
@@ -163,7 +152,6 @@ struct om_media_stamp om_media_clock_stamp(struct om_media_clock *clock, int64_t
     if (out_pts - out_dts > PTS_AHEAD_MAX_US)
         out_pts = out_dts;
     follow_wall(clock, out_dts, now_wall_us);
-    clock->in_last_pts_us = pts_us;
     clock->out_last_dts_us = out_dts;
     clock->out_last_mono_us = now_mono_us;
     return (struct om_media_stamp){

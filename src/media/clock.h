@@ -11,7 +11,6 @@
 
 struct om_media_clock {
     int64_t in_last_dts_us;    // of the stream, unwrapped; OM_TIME_NONE at the start
-    int64_t in_last_pts_us;    // likewise; OM_TIME_NONE when it had none
     int64_t out_last_dts_us;   // OM_TIME_NONE at the start
     int64_t out_last_mono_us;  // when that packet came
     int64_t offset_us;         // out = in + offset

@@ -47,15 +47,6 @@ static void test_plain(void)
     RUN("no dts", false, 0, {NONE, 7, 7, 7, 0}, {40007, NONE, 40007, 40007, 0});
 }
 
-static void test_still(void)
-{
-    RUN("a clock that never runs", true, 0, {NONE, NONE, 0, 0, 0}, {0, NONE, GAP, GAP, 0},
-        {0, NONE, 2 * GAP, 2 * GAP, 0}, {0, NONE, 3 * GAP, 3 * GAP, 0});
-    RUN("one that stops and goes on", true, 0, {0, 0, 0, 0, 0}, {0, 0, GAP, GAP, 0},
-        {GAP, GAP, 2 * GAP, 2 * GAP, 0});
-    RUN("a camera without any", true, 0, {NONE, NONE, 0, 0, 0}, {NONE, NONE, GAP, GAP, 0});
-}
-
 static void test_jumps(void)
 {
     RUN("backward jump", false, 0, {0, 0, 0, 0, 0}, {9000000, 9000000, 9000000, 9000000, 0},
@@ -149,7 +140,6 @@ static void test_restart(void)
 int main(void)
 {
     test_plain();
-    test_still();
     test_jumps();
     test_still(7, 7);
     test_still(7, NONE);
