@@ -18,7 +18,8 @@ struct facts {
     uint64_t id;
     int64_t pts_us, wall_us, arrival_us;
     uint32_t epoch;
-    bool is_waiting;  // no frame came out of it yet
+    bool is_waiting;      // no frame came out of it yet
+    bool is_pts_guessed;  // as in struct om_packet
 };
 
 struct om_decoder {
@@ -35,7 +36,6 @@ struct om_decoder {
     bool is_damaged;   // until a clean key frame of a packet after damaged_id
     bool is_draining;  // the end was sent to libavcodec ...
     bool is_end;       // ... by the caller; otherwise only to get one key frame out
-    bool has_own_pts;  // some packet had a pts different from its dts
     uint64_t damaged_id;
     int64_t hide_until_us, last_pts_us;
     uint32_t epoch;
@@ -203,8 +203,8 @@ static void remember(struct om_decoder *decoder, const struct om_packet *packet)
         .arrival_us = packet->arrival_us,
         .epoch = packet->epoch,
         .is_waiting = true,
+        .is_pts_guessed = packet->is_pts_guessed,
     };
-    decoder->has_own_pts |= packet->pts_us != packet->dts_us;
     if (packet->is_corrupt)
         mark_damaged(decoder);
 }
@@ -233,7 +233,8 @@ static int send_to_codec(struct om_decoder *decoder, struct om_packet *packet)
     av->size = (int)packet->bytes;
     av->pts = packet->pts_us;
     av->dts = packet->dts_us;
-    av->flags = packet->is_key ? AV_PKT_FLAG_KEY : 0;
+    av->flags = (packet->is_key ? AV_PKT_FLAG_KEY : 0) |
+                (packet->is_hidden ? AV_PKT_FLAG_DISCARD : 0);
     decoder->ctx->reordered_opaque = (int64_t)decoder->next_id;
     int rc = avcodec_send_packet(decoder->ctx, av);
     av_packet_unref(av);
@@ -284,29 +285,26 @@ enum om_status om_decoder_send(struct om_decoder *decoder, struct om_packet *pac
 
 // ---- frames out --------------------------------------------------------------------------------
 
-// Containers without presentation times (AVI) leave only the order: the next picture shows at the
-// earliest time that is not taken yet.
-static int64_t earliest_waiting(struct om_decoder *decoder, const struct facts *own)
+// Containers without presentation times (AVI) leave only the order: a picture shows when the packet
+// that brought it out is due, and what is drained at the end follows at the same pace.
+static int64_t time_by_order(const struct om_decoder *decoder)
 {
-    struct facts *best = &decoder->facts[own->id % MEMORY];
+    int64_t now_us = decoder->facts[decoder->next_id % MEMORY].pts_us;
+    int64_t before_us = decoder->facts[(decoder->next_id + MEMORY - 1) % MEMORY].pts_us;
 
-    for (size_t i = 0; i < MEMORY; i++) {
-        struct facts *other = &decoder->facts[i];
-        if (other->is_waiting && other->epoch == own->epoch && other->pts_us < best->pts_us &&
-            other->pts_us > decoder->last_pts_us)
-            best = other;
-    }
-    best->is_waiting = false;
-    return best->pts_us;
+    if (decoder->last_pts_us != OM_TIME_NONE && now_us <= decoder->last_pts_us)
+        return decoder->last_pts_us + OM_MAX(1, now_us - before_us);
+    return now_us;
 }
 
 static void fill_times(struct om_decoder *decoder, struct om_frame *frame, uint64_t id)
 {
     struct facts *facts = &decoder->facts[id % MEMORY];
 
+    facts->is_waiting = false;
     frame->pts_us = facts->pts_us;
-    if (decoder->ctx && decoder->ctx->has_b_frames > 0 && !decoder->has_own_pts)
-        frame->pts_us = earliest_waiting(decoder, facts);
+    if (decoder->ctx && decoder->ctx->has_b_frames > 0 && facts->is_pts_guessed)
+        frame->pts_us = time_by_order(decoder);
     frame->wall_us = facts->wall_us + (frame->pts_us - facts->pts_us);
     frame->arrival_us = facts->arrival_us;
     frame->epoch = facts->epoch;

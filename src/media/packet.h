@@ -31,8 +31,10 @@ struct om_packet {
     int64_t wall_us;     // wall time of the picture, best estimate
     uint32_t epoch;  // counts up at every discontinuity (reconnect, loop, time jump, new format)
     bool is_key;
-    bool is_corrupt;  // bytes are missing or known to be damaged
-    void *owner;      // the maker's own
+    bool is_pts_guessed;  // the stream gave no pts; only the order of the pictures is known
+    bool is_hidden;       // to be decoded but not shown (what an edit list cuts off)
+    bool is_corrupt;      // bytes are missing or known to be damaged
+    void *owner;          // the maker's own
 };
 
 // Sets refs to 1; the other fields are the maker's to fill.

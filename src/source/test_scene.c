@@ -1,119 +1,213 @@
 #include "source/test_scene.h"
 
-#include <stddef.h>
-#include <stdlib.h>
+#include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
-enum { W = OM_TEST_WIDTH, H = OM_TEST_HEIGHT };
+#include "base/mem.h"
 
-// An object crosses the picture at a steady speed, waits outside, and comes again.
-static const struct object {
-    int w, h, foot_y;
-    int speed_px;  // a frame, to the right when positive
-    int period;    // frames between two entries
-    int phase;
-    uint8_t y, u, v;  // body colour
-    int is_person;
-} objects[OM_TEST_OBJECTS] = {
-    {110, 46, 230, 4, 260, 0, 90, 90, 200, 0},       // a red car to the right
-    {120, 50, 300, -5, 230, 90, 120, 190, 90, 0},    // a blue car to the left
-    {150, 78, 296, -3, 420, 300, 200, 120, 120, 0},  // a white van
-    {22, 62, 166, 1, 700, 20, 60, 120, 150, 1},      // people on the pavement
-    {20, 58, 160, -1, 760, 400, 150, 100, 140, 1},
+// Each actor crosses the picture again and again: it appears at one edge, leaves at the other, and
+// waits out of sight until its period is over. Shapes are painted in parts given as shares of the
+// box (in 1/16), in BT.601 studio colours.
+
+enum {
+    WIDTH = OM_TEST_WIDTH,
+    HEIGHT = OM_TEST_HEIGHT,
+    LUMA = WIDTH * HEIGHT,
+    CHROMA = LUMA / 4,
+    SHARES = 16,
+    NOISE = 4,  // levels of grain, so that flat areas look like a camera's
 };
-
-static struct om_test_box place(const struct object *object, int64_t number)
-{
-    int64_t age = (number + object->phase) % object->period;
-    int64_t way = age * abs(object->speed_px);
-    int64_t x = object->speed_px > 0 ? -object->w + way : W - way;
-    return (struct om_test_box){(int)x, object->foot_y - object->h, object->w, object->h};
-}
-
-static struct om_test_box clip(struct om_test_box box)
-{
-    int x0 = box.x < 0 ? 0 : box.x, x1 = box.x + box.w > W ? W : box.x + box.w;
-    return (struct om_test_box){x0, box.y, x1 > x0 ? x1 - x0 : 0, box.h};
-}
-
-int om_test_scene_truth(int64_t number, struct om_test_box boxes[OM_TEST_OBJECTS])
-{
-    for (int i = 0; i < OM_TEST_OBJECTS; i++)
-        boxes[i] = clip(place(&objects[i], number));
-    return OM_TEST_OBJECTS;
-}
-
-static void fill(uint8_t *plane, int stride, int x0, int y0, int x1, int y1, uint8_t value)
-{
-    x0 = x0 < 0 ? 0 : x0;
-    for (int y = y0 < 0 ? 0 : y0; y < y1; y++) {
-        if (x1 > x0)
-            memset(plane + (ptrdiff_t)y * stride + x0, value, (size_t)(x1 - x0));
-    }
-}
 
 struct colour {
     uint8_t y, u, v;
 };
 
-// A rectangle in all three planes, clipped.
-static void rect(uint8_t *const plane[3], const int stride[3], int x, int y, int w, int h,
-                 struct colour c)
+struct actor {
+    bool is_car;
+    int y, width, height;  // even
+    int speed_x2;          // pixels in two frames; negative = to the left
+    int period, delay;     // frames
+    struct colour colour;
+};
+
+static const struct actor actors[] = {
+    {true, 150, 96, 48, 8, 260, 0, {81, 90, 240}},       // red car to the right
+    {true, 204, 112, 56, -10, 230, 60, {60, 190, 100}},  // blue car to the left
+    {true, 152, 100, 50, 9, 310, 170, {190, 110, 140}},  // pale car to the right
+    {false, 262, 28, 72, 3, 520, 20, {110, 100, 160}},   // somebody walking to the right
+    {false, 276, 30, 76, -4, 460, 120, {70, 150, 110}},  // and to the left
+    {false, 92, 18, 46, 2, 800, 10, {140, 90, 120}},     // far away
+};
+
+struct om_test_scene {
+    uint8_t i420[LUMA + 2 * CHROMA];  // the empty street
+};
+
+// ---- where everything is -----------------------------------------------------------------------
+
+// Left edge of actor in frame `t` of its period; it starts just outside.
+static int actor_x(const struct actor *actor, int t)
 {
-    int x1 = x + w > W ? W : x + w, y1 = y + h > H ? H : y + h;
-    fill(plane[0], stride[0], x, y, x1, y1, c.y);
-    fill(plane[1], stride[1], x / 2, y / 2, x1 / 2, y1 / 2, c.u);
-    fill(plane[2], stride[2], x / 2, y / 2, x1 / 2, y1 / 2, c.v);
+    int way = t * actor->speed_x2 / 2 & ~1;
+    return actor->speed_x2 > 0 ? way - actor->width : WIDTH + way;
 }
 
-static void draw_background(uint8_t *const plane[3], const int stride[3])
+static bool place(size_t i, uint64_t frame_no, struct om_test_box *box)
 {
-    rect(plane, stride, 0, 0, W, 90, (struct colour){190, 140, 115});   // sky
-    rect(plane, stride, 0, 60, W, 70, (struct colour){110, 118, 134});  // houses
-    for (int x = 20; x < W; x += 70)
-        rect(plane, stride, x, 74, 26, 30, (struct colour){70, 134, 122});   // windows
-    rect(plane, stride, 0, 130, W, 46, (struct colour){150, 126, 130});      // pavement
-    rect(plane, stride, 0, 176, W, H - 176, (struct colour){76, 128, 128});  // road
-    for (int x = 10; x < W; x += 80)
-        rect(plane, stride, x, 240, 40, 4, (struct colour){210, 128, 128});  // lane marks
+    const struct actor *actor = &actors[i];
+
+    if (frame_no < (uint64_t)actor->delay)
+        return false;
+    uint64_t since = frame_no - (uint64_t)actor->delay;
+    int x = actor_x(actor, (int)(since % (uint64_t)actor->period));
+    int left = OM_MAX(x, 0), right = OM_MIN(x + actor->width, WIDTH);
+    if (right <= left)
+        return false;
+    *box = (struct om_test_box){
+        .id = (int)(since / (uint64_t)actor->period * OM_ARRAY_LEN(actors) + i),
+        .label = actor->is_car ? "car" : "person",
+        .x = left,
+        .y = actor->y,
+        .width = right - left,
+        .height = actor->height,
+    };
+    return true;
 }
 
-static void draw_person(uint8_t *const plane[3], const int stride[3], struct om_test_box b,
-                        struct colour body)
+int om_test_scene_truth(uint64_t frame_no, struct om_test_box boxes[OM_TEST_BOXES_MAX])
 {
-    int x = b.x, y = b.y, w = b.w, h = b.h;
-    rect(plane, stride, x + w / 4, y, w / 2, h / 5, (struct colour){170, 110, 150});
-    rect(plane, stride, x, y + h / 5, w, h * 2 / 5, body);
-    rect(plane, stride, x + 2, y + h * 3 / 5, w - 4, h - h * 3 / 5, (struct colour){45, 132, 126});
+    int n = 0;
+
+    for (size_t i = 0; i < OM_ARRAY_LEN(actors); i++)
+        n += place(i, frame_no, &boxes[n]);
+    return n;
 }
 
-static void draw_car(uint8_t *const plane[3], const int stride[3], struct om_test_box b,
-                     struct colour body)
-{
-    int x = b.x, y = b.y, w = b.w, h = b.h;
-    rect(plane, stride, x + w / 5, y, w * 3 / 5, h / 2, body);
-    rect(plane, stride, x + w / 4, y + h / 8, w / 2, h / 4, (struct colour){60, 140, 120});
-    rect(plane, stride, x, y + h / 2, w, h / 3, body);
-    rect(plane, stride, x + w / 8, y + h * 4 / 5, w / 6, h - h * 4 / 5,
-         (struct colour){20, 128, 128});
-    rect(plane, stride, x + w * 5 / 7, y + h * 4 / 5, w / 6, h - h * 4 / 5,
-         (struct colour){20, 128, 128});
-}
+// ---- painting ----------------------------------------------------------------------------------
 
-void om_test_scene_draw(int64_t number, uint8_t *const plane[3], const int stride[3])
+static void paint(uint8_t *i420, int x, int y, int width, int height, struct colour colour)
 {
-    // From the back to the front.
-    static const int order[OM_TEST_OBJECTS] = {4, 3, 0, 2, 1};
-    draw_background(plane, stride);
-    for (int i = 0; i < OM_TEST_OBJECTS; i++) {
-        const struct object *object = &objects[order[i]];
-        struct om_test_box box = place(object, number);
-        struct colour body = {object->y, object->u, object->v};
-        if (box.x >= W || box.x + box.w <= 0)
-            continue;
-        if (object->is_person)
-            draw_person(plane, stride, box, body);
-        else
-            draw_car(plane, stride, box, body);
+    int right = OM_MIN(x + width, WIDTH), bottom = OM_MIN(y + height, HEIGHT);
+
+    x = OM_MAX(x, 0);
+    y = OM_MAX(y, 0);
+    if (x >= right)
+        return;
+    for (int row = y; row < bottom; row++)
+        memset(i420 + row * WIDTH + x, colour.y, (size_t)(right - x));
+    for (int row = y / 2; row < (bottom + 1) / 2; row++) {
+        size_t at = (size_t)row * (WIDTH / 2) + (size_t)(x / 2),
+               n = (size_t)((right + 1) / 2 - x / 2);
+        memset(i420 + LUMA + at, colour.u, n);
+        memset(i420 + LUMA + CHROMA + at, colour.v, n);
     }
+}
+
+struct part {
+    int x, y, width, height;  // in 1/16 of the box
+    int darker;               // luma taken off; < 0 = lighter
+    bool is_plain;            // without the actor's colour
+};
+
+static const struct part car_parts[] = {
+    {0, 6, 16, 8, 0, false}, {3, 0, 10, 6, 10, false},  {4, 1, 4, 5, -60, true},
+    {9, 1, 3, 5, -60, true}, {0, 6, 16, 1, -25, false}, {0, 12, 16, 2, 25, false},
+    {2, 12, 3, 4, 60, true}, {11, 12, 3, 4, 60, true},  {15, 8, 1, 2, -110, true},
+};
+static const struct part person_parts[] = {
+    {5, 0, 6, 3, -60, false}, {3, 3, 10, 6, 0, false},  {1, 3, 2, 6, 15, false},
+    {13, 3, 2, 6, 15, false}, {3, 3, 3, 6, -20, false},
+};
+
+static void paint_part(uint8_t *i420, const struct actor *actor, int x, const struct part *part)
+{
+    int left = part->x * actor->width / SHARES, top = part->y * actor->height / SHARES;
+    int right = (part->x + part->width) * actor->width / SHARES;
+    int bottom = (part->y + part->height) * actor->height / SHARES;
+    struct colour colour = part->is_plain ? (struct colour){90, 128, 128} : actor->colour;
+
+    colour.y = (uint8_t)OM_CLAMP(colour.y - part->darker, 16, 235);
+    paint(i420, x + left, actor->y + top, right - left, bottom - top, colour);
+}
+
+// Legs swing once in sixteen frames.
+static void paint_legs(uint8_t *i420, const struct actor *actor, int x, int t)
+{
+    int swing = t % 16 < 8 ? t % 8 : 8 - t % 8;
+    int step = swing * actor->width / 40;
+    struct part left = {4, 9, 3, 7, 50, false}, right = {9, 9, 3, 7, 40, false};
+
+    paint_part(i420, actor, x - step, &left);
+    paint_part(i420, actor, x + step, &right);
+}
+
+static void paint_actor(uint8_t *i420, const struct actor *actor, uint64_t frame_no)
+{
+    if (frame_no < (uint64_t)actor->delay)
+        return;
+    int t = (int)((frame_no - (uint64_t)actor->delay) % (uint64_t)actor->period);
+    int x = actor_x(actor, t);
+    if (!actor->is_car)
+        paint_legs(i420, actor, x, t);
+    size_t n = actor->is_car ? OM_ARRAY_LEN(car_parts) : OM_ARRAY_LEN(person_parts);
+    for (size_t i = 0; i < n; i++)
+        paint_part(i420, actor, x, actor->is_car ? &car_parts[i] : &person_parts[i]);
+}
+
+static void paint_houses(uint8_t *i420)
+{
+    for (int i = 0; i < 5; i++) {
+        int x = i * 132 - 10, top = 14 + i * 37 % 26;
+        paint(i420, x, top, 124, 118 - top,
+              (struct colour){(uint8_t)(96 + i * 23 % 50), (uint8_t)(118 + i * 7 % 15),
+                              (uint8_t)(130 + i * 11 % 16)});
+        for (int w = 0; w < 8; w++)
+            paint(i420, x + 10 + w % 4 * 28, top + 10 + w / 4 * 34, 16, 22,
+                  (struct colour){(uint8_t)(60 + w * 29 % 70), 134, 120});
+    }
+}
+
+static void add_grain(uint8_t *i420)
+{
+    uint32_t state = 1;
+
+    for (int i = 0; i < LUMA; i++) {
+        state = state * 1664525u + 1013904223u;
+        i420[i] = (uint8_t)(i420[i] + (state >> 24) % NOISE);
+    }
+}
+
+struct om_test_scene *om_test_scene_create(void)
+{
+    struct om_test_scene *scene = om_new(struct om_test_scene);
+    uint8_t *i420 = scene->i420;
+
+    paint(i420, 0, 0, WIDTH, HEIGHT, (struct colour){170, 140, 118});  // sky
+    paint_houses(i420);
+    paint(i420, 0, 118, WIDTH, 28, (struct colour){128, 126, 130});  // far pavement
+    paint(i420, 0, 146, WIDTH, 116, (struct colour){74, 128, 128});  // street
+    for (int x = 0; x < WIDTH; x += 80)
+        paint(i420, x + 10, 199, 44, 4, (struct colour){180, 128, 128});  // lane marks
+    paint(i420, 0, 262, WIDTH, 98, (struct colour){140, 124, 132});       // near pavement
+    for (int x = 0; x < WIDTH; x += 64)
+        paint(i420, x, 264, 2, 96, (struct colour){120, 124, 132});
+    paint(i420, 0, 260, WIDTH, 4, (struct colour){158, 128, 128});  // kerb
+    add_grain(i420);
+    return scene;
+}
+
+void om_test_scene_destroy(struct om_test_scene *scene)
+{
+    om_free(scene);
+}
+
+void om_test_scene_draw(const struct om_test_scene *scene, uint64_t frame_no, uint8_t *i420)
+{
+    memcpy(i420, scene->i420, sizeof(scene->i420));
+    // Far things first.
+    static const size_t order[] = {5, 0, 2, 1, 3, 4};
+    static_assert(OM_ARRAY_LEN(order) == OM_ARRAY_LEN(actors), "every actor is painted");
+    for (size_t i = 0; i < OM_ARRAY_LEN(order); i++)
+        paint_actor(i420, &actors[order[i]], frame_no);
 }

@@ -1,189 +1,268 @@
 #include "source/url.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "base/buf.h"
-#include "base/error.h"
 
-static const char *const schemes[] = {"rtsp", "rtsps", "http", "https"};
-
-static bool fail(struct om_error *err, const char *text)
+static bool is_alpha(char c)
 {
-    om_error_set(err, OM_INVALID, "%s", text);
-    om_error_hint(err, "write it like rtsp://user:password@10.0.0.7:554/stream1");
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_unreserved(char c)
+{
+    return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+static int hex_value(char c)
+{
+    return is_digit(c)              ? c - '0'
+           : (c >= 'a' && c <= 'f') ? c - 'a' + 10
+           : (c >= 'A' && c <= 'F') ? c - 'A' + 10
+                                    : -1;
+}
+
+static bool copy_lower(char *dst, size_t size, om_str s)
+{
+    if (!om_str_copy(dst, size, s))
+        return false;
+    for (char *c = dst; *c; c++) {
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    }
+    return true;
+}
+
+static enum om_status refuse(struct om_error *err, const char *why)
+{
+    om_error_set(err, OM_INVALID, "this is not a usable camera URL: %s", why);
+    om_error_hint(err, "write it like rtsp://user:password@192.0.2.7:554/stream1");
+    return OM_INVALID;
+}
+
+// Decodes %XX into `dst`; a lone percent sign stays. False when it does not fit or hides a control
+// character.
+static bool unescape(char *dst, size_t size, om_str s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == '%' && i + 2 < s.n && hex_value(s.p[i + 1]) >= 0 && hex_value(s.p[i + 2]) >= 0) {
+            c = (char)(hex_value(s.p[i + 1]) * 16 + hex_value(s.p[i + 2]));
+            i += 2;
+        }
+        if (n + 1 >= size || (unsigned char)c < 0x20 || c == 0x7f)
+            return false;
+        dst[n++] = c;
+    }
+    dst[n] = '\0';
+    return true;
+}
+
+// Copies what may stand in a path or query as it is and escapes the rest.
+static bool escape(char *dst, size_t size, om_str s, const char *allowed)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool is_plain = is_unreserved((char)c) || (c && strchr(allowed, c));
+        if (n + (is_plain ? 1 : 3) >= size)
+            return false;
+        if (is_plain) {
+            dst[n++] = (char)c;
+            continue;
+        }
+        dst[n++] = '%';
+        dst[n++] = digits[c >> 4];
+        dst[n++] = digits[c & 15];
+    }
+    dst[n] = '\0';
+    return true;
+}
+
+static bool is_host(om_str host, bool is_ipv6)
+{
+    if (host.n == 0 || host.n > 253 || host.p[0] == '-' || host.p[0] == '.')
+        return false;
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        bool is_ok = is_ipv6 ? hex_value(c) >= 0 || c == ':' || c == '.'
+                             : is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
+        if (!is_ok)
+            return false;
+    }
+    return true;
+}
+
+static bool parse_port(om_str text, int *ret_port)
+{
+    uint64_t port;
+
+    if (text.n == 0 || !om_str_to_uint64(text, &port) || port < 1 || port > 65535)
+        return false;
+    *ret_port = (int)port;
+    return true;
+}
+
+static enum om_status parse_host(om_str text, struct om_url *url, struct om_error *err)
+{
+    bool is_ipv6 = text.n > 0 && text.p[0] == '[';
+    ptrdiff_t end = is_ipv6 ? om_str_find_char(text, ']') : om_str_find_char(text, ':');
+
+    if (is_ipv6 && end < 0)
+        return refuse(err, "the bracket of the address is not closed");
+    size_t host_end = end < 0 ? text.n : (size_t)end;
+    om_str host = om_str_sub(text, is_ipv6 ? 1 : 0, host_end);
+    om_str rest = om_str_sub(text, is_ipv6 ? host_end + 1 : host_end, text.n);
+    if (!is_host(host, is_ipv6) || !copy_lower(url->host, sizeof(url->host), host))
+        return refuse(err, "the host name is missing or has odd characters");
+    if (rest.n > 0 && (rest.p[0] != ':' || !parse_port(om_str_sub(rest, 1, rest.n), &url->port)))
+        return refuse(err, "the port is not a number from 1 to 65535");
+    return OM_OK;
+}
+
+// user[:password]; passwords with an unescaped '@' are understood, the last one counts.
+static enum om_status parse_user(om_str text, struct om_url *url, struct om_error *err)
+{
+    ptrdiff_t colon = om_str_find_char(text, ':');
+    om_str user = om_str_sub(text, 0, colon < 0 ? text.n : (size_t)colon);
+
+    url->has_user = true;
+    url->has_password = colon >= 0;
+    if (!unescape(url->user, sizeof(url->user), user) ||
+        (url->has_password && !unescape(url->password, sizeof(url->password),
+                                        om_str_sub(text, (size_t)colon + 1, text.n))))
+        return refuse(err, "the user name or password is too long or has control characters");
+    return OM_OK;
+}
+
+static enum om_status parse_authority(om_str text, struct om_url *url, struct om_error *err)
+{
+    size_t at = text.n;
+
+    // Browsers and libraries disagree about what stands before a backslash.
+    if (om_str_find_char(text, '\\') >= 0)
+        return refuse(err, "write a backslash in the password as %5C");
+    while (at > 0 && text.p[at - 1] != '@')
+        at--;
+    if (at > 0) {
+        enum om_status status = parse_user(om_str_sub(text, 0, at - 1), url, err);
+        if (status != OM_OK)
+            return status;
+    }
+    return parse_host(om_str_sub(text, at, text.n), url, err);
+}
+
+static bool has_odd_bytes(om_str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
+            return true;
+    }
     return false;
 }
 
-static bool take_scheme(om_str *rest, struct om_url *url, struct om_error *err)
+static bool parse_scheme(om_str scheme, struct om_url *url)
 {
-    ptrdiff_t at = om_str_find(*rest, OM_STR("://"));
-    om_str scheme = om_str_sub(*rest, 0, at < 0 ? 0 : (size_t)at);
-    for (size_t i = 0; i < OM_ARRAY_LEN(schemes); i++) {
-        if (!om_str_equal_nocase(scheme, om_str_from(schemes[i])))
-            continue;
-        (void)om_str_copy(url->scheme, sizeof(url->scheme), om_str_from(schemes[i]));
-        *rest = om_str_sub(*rest, (size_t)at + 3, rest->n);
-        return true;
-    }
-    return fail(err, "this is no address of a camera");
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-// Percent-decoded into `text`; control characters and NUL are refused also in their encoded form.
-static bool decode(om_str s, char *text, size_t size)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        int c = (unsigned char)s.p[i];
-        if (c == '%') {
-            int hi = i + 1 < s.n ? hex_digit(s.p[i + 1]) : -1;
-            int lo = i + 2 < s.n ? hex_digit(s.p[i + 2]) : -1;
-            if (hi < 0 || lo < 0)
-                return false;
-            c = hi * 16 + lo;
-            i += 2;
-        }
-        if (c < 0x20 || c == 0x7f || n + 1 >= size)
-            return false;
-        text[n++] = (char)c;
-    }
-    text[n] = '\0';
-    return true;
-}
-
-static bool take_userinfo(om_str *authority, struct om_url *url, struct om_error *err)
-{
-    // Passwords with a bare '@' are common: the last one counts.
-    ptrdiff_t at = -1;
-    for (size_t i = 0; i < authority->n; i++)
-        at = authority->p[i] == '@' ? (ptrdiff_t)i : at;
-    if (at < 0)
-        return true;
-    om_str info = om_str_sub(*authority, 0, (size_t)at);
-    *authority = om_str_sub(*authority, (size_t)at + 1, authority->n);
-    ptrdiff_t colon = om_str_find_char(info, ':');
-    om_str user = colon < 0 ? info : om_str_sub(info, 0, (size_t)colon);
-    om_str password = colon < 0 ? OM_STR("") : om_str_sub(info, (size_t)colon + 1, info.n);
-    return (decode(user, url->user, sizeof(url->user)) &&
-            decode(password, url->password, sizeof(url->password))) ||
-           fail(err, "the user or password in this address is malformed or too long");
-}
-
-static bool is_host_char(char c, bool is_ipv6)
-{
-    bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    return is_ipv6 ? hex_digit(c) >= 0 || c == ':' || c == '.'
-                   : is_alnum || c == '-' || c == '.' || c == '_';
-}
-
-static bool take_host(om_str *authority, struct om_url *url, struct om_error *err)
-{
-    om_str host;
-    url->is_ipv6 = authority->n > 0 && authority->p[0] == '[';
-    ptrdiff_t end = om_str_find_char(*authority, url->is_ipv6 ? ']' : ':');
-    if (url->is_ipv6 && end < 0)
-        return fail(err, "the host in this address is malformed");
-    host = url->is_ipv6 ? om_str_sub(*authority, 1, (size_t)end)
-                        : om_str_sub(*authority, 0, end < 0 ? authority->n : (size_t)end);
-    *authority = end < 0 ? om_str_sub(*authority, authority->n, authority->n)
-                         : om_str_sub(*authority, (size_t)end + url->is_ipv6, authority->n);
-    bool is_ok = host.n > 0 && host.p[0] != '-' && om_str_copy(url->host, sizeof(url->host), host);
-    for (size_t i = 0; i < host.n; i++)
-        is_ok = is_ok && is_host_char(host.p[i], url->is_ipv6);
-    return is_ok || fail(err, "the host in this address is missing or malformed");
-}
-
-static bool take_port(om_str rest, struct om_url *url, struct om_error *err)
-{
-    int64_t port;
-    if (rest.n == 0)
-        return true;
-    if (rest.p[0] != ':' || !om_str_to_int64(om_str_sub(rest, 1, rest.n), &port) || port < 1 ||
-        port > 65535)
-        return fail(err, "the port in this address is not a number from 1 to 65535");
-    url->port = (int)port;
-    return true;
-}
-
-static bool take_path(om_str path, struct om_url *url, struct om_error *err)
-{
-    ptrdiff_t fragment = om_str_find_char(path, '#');
-    if (fragment >= 0)
-        path = om_str_sub(path, 0, (size_t)fragment);
-    for (size_t i = 0; i < path.n; i++) {
-        unsigned char c = (unsigned char)path.p[i];
-        if (c <= 0x20 || c >= 0x7f || c == '"' || c == '<' || c == '>' || c == '\\')
-            return fail(err,
-                        "the path in this address has characters that must be percent-encoded");
-    }
-    if (path.n == 0 || path.p[0] != '/') {
-        url->path[0] = '/';
-        return om_str_copy(url->path + 1, sizeof(url->path) - 1, path) ||
-               fail(err, "the path in this address is too long");
-    }
-    return om_str_copy(url->path, sizeof(url->path), path) ||
-           fail(err, "the path in this address is too long");
-}
-
-bool om_url_parse(om_str text, struct om_url *ret, struct om_error *err)
-{
-    *ret = (struct om_url){.port = 0};
-    om_str rest = text;
-    if (!take_scheme(&rest, ret, err))
+    if (scheme.n == 0 || !is_alpha(scheme.p[0]))
         return false;
+    for (size_t i = 0; i < scheme.n; i++) {
+        if (!is_alpha(scheme.p[i]) && !is_digit(scheme.p[i]))
+            return false;
+    }
+    return copy_lower(url->scheme, sizeof(url->scheme), scheme);
+}
+
+enum om_status om_url_parse(om_str text, struct om_url *ret, struct om_error *err)
+{
+    static const char plain[] = "!$&'()*+,;=:@/%";
+    ptrdiff_t colon = om_str_find(text, OM_STR("://"));
+
+    *ret = (struct om_url){0};
+    if (text.n >= OM_URL_SIZE)
+        return refuse(err, "it is too long");
+    if (has_odd_bytes(text))
+        return refuse(err, "it has control characters");
+    if (colon < 0 || !parse_scheme(om_str_sub(text, 0, (size_t)colon), ret))
+        return refuse(err, "it does not begin with scheme://");
+    om_str rest = om_str_sub(text, (size_t)colon + 3, text.n);
+    ptrdiff_t hash = om_str_find_char(rest, '#');
     size_t end = 0;
     while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?' && rest.p[end] != '#')
         end++;
-    om_str authority = om_str_sub(rest, 0, end);
-    om_str path = om_str_sub(rest, end, rest.n);
-    return take_userinfo(&authority, ret, err) && take_host(&authority, ret, err) &&
-           take_port(authority, ret, err) && take_path(path, ret, err);
+    // A fragment is for browsers; in a password it may be a plain character.
+    if (hash >= 0 && om_str_find_char(om_str_sub(rest, (size_t)hash, rest.n), '@') >= 0)
+        return refuse(err, "write # as %23 and / as %2F in the password");
+    om_str after = om_str_sub(rest, end, hash < 0 ? rest.n : OM_MAX((size_t)hash, end));
+    ptrdiff_t mark = om_str_find_char(after, '?');
+    om_str path = om_str_sub(after, 0, mark < 0 ? after.n : (size_t)mark);
+    om_str query = mark < 0 ? om_str_n("", 0) : om_str_sub(after, (size_t)mark + 1, after.n);
+    if (!escape(ret->path, sizeof(ret->path), path, plain) ||
+        !escape(ret->query, sizeof(ret->query), query, "!$&'()*+,;=:@/%?[]"))
+        return refuse(err, "it is too long");
+    return parse_authority(om_str_sub(rest, 0, end), ret, err);
 }
 
-static void encode(const char *text, struct om_buf *out)
+static void write_host(const struct om_url *url, struct om_buf *buf)
 {
-    for (const char *c = text; *c; c++) {
-        bool is_plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-                        (*c >= '0' && *c <= '9') || *c == '-' || *c == '.' || *c == '_' ||
-                        *c == '~';
-        if (is_plain)
-            om_buf_append_char(out, *c);
-        else
-            om_buf_printf(out, "%%%02X", (unsigned char)*c);
+    bool is_ipv6 = strchr(url->host, ':');
+
+    om_buf_printf(buf, is_ipv6 ? "[%s]" : "%s", url->host);
+    if (url->port > 0)
+        om_buf_printf(buf, ":%d", url->port);
+}
+
+bool om_url_write(const struct om_url *url, char *out, size_t size)
+{
+    char part[3 * OM_URL_PART_SIZE + 1];
+    om_auto_buf buf;
+
+    om_buf_init(&buf, 4 * OM_URL_SIZE);
+    om_buf_printf(&buf, "%s://", url->scheme);
+    if (url->has_user) {
+        if (!escape(part, sizeof(part), om_str_from(url->user), ""))
+            return false;
+        om_buf_append_text(&buf, part);
+        if (url->has_password) {
+            if (!escape(part, sizeof(part), om_str_from(url->password), ""))
+                return false;
+            om_buf_printf(&buf, ":%s", part);
+        }
+        om_buf_append_char(&buf, '@');
     }
+    write_host(url, &buf);
+    om_buf_append_text(&buf, url->path);
+    if (url->query[0])
+        om_buf_printf(&buf, "?%s", url->query);
+    bool is_written = !buf.has_failed && om_str_copy(out, size, om_buf_str(&buf));
+    explicit_bzero(part, sizeof(part));
+    if (buf.data)
+        explicit_bzero(buf.data, buf.cap);
+    return is_written;
 }
 
-// Query values may be keys of a camera: only the names stay.
-static void write_safe_path(const char *path, struct om_buf *out)
+void om_url_write_safe(const struct om_url *url, char *out, size_t size)
 {
-    om_str text = om_str_from(path);
-    ptrdiff_t query = om_str_find_char(text, '?');
-    om_buf_append_str(out, om_str_sub(text, 0, query < 0 ? text.n : (size_t)query));
-    om_buf_append_text(out, query < 0 ? "" : "?...");
+    om_auto_buf buf;
+
+    om_buf_init(&buf, 2 * OM_URL_SIZE);
+    om_buf_printf(&buf, "%s://", url->scheme);
+    write_host(url, &buf);
+    om_buf_append_text(&buf, url->path);
+    om_str_copy(out, size, om_buf_str(&buf));
 }
 
-void om_url_write(const struct om_url *url, bool with_credentials, struct om_buf *out)
+void om_url_wipe(struct om_url *url)
 {
-    om_buf_printf(out, "%s://", url->scheme);
-    if (with_credentials && url->user[0]) {
-        encode(url->user, out);
-        om_buf_append_char(out, ':');
-        encode(url->password, out);
-        om_buf_append_char(out, '@');
-    }
-    om_buf_printf(out, url->is_ipv6 ? "[%s]" : "%s", url->host);
-    if (url->port)
-        om_buf_printf(out, ":%d", url->port);
-    if (with_credentials)
-        om_buf_append_text(out, url->path);
-    else
-        write_safe_path(url->path, out);
+    explicit_bzero(url->user, sizeof(url->user));
+    explicit_bzero(url->password, sizeof(url->password));
+    url->has_user = url->has_password = false;
 }

@@ -1,28 +1,34 @@
-// Addresses of network cameras: parsed once, strictly, and put together anew from their parts, so
-// that nothing that libav would read as an option, a second protocol or a line of its own survives.
-// Credentials are split off at once.
+// URLs of cameras: taken apart once, checked, and written again from the parts, so that nothing a
+// user wrote reaches a library as it was. Credentials are parts of their own from here on.
+//
+// Threads: no shared state.
 
 #pragma once
 
 #include <stdbool.h>
 
+#include "base/error.h"
 #include "base/str.h"
 
-struct om_buf;
-struct om_error;
+enum { OM_URL_SIZE = 2048, OM_URL_PART_SIZE = 512 };
 
 struct om_url {
-    char scheme[8];      // lower case: rtsp, rtsps, http, https
-    char user[128];      // decoded; "" = none
-    char password[128];  // decoded
-    char host[256];      // name, IPv4, or IPv6 without brackets
-    int port;            // 0 = the scheme's own
-    char path[2048];     // from the first '/', with the query; never empty
-    bool is_ipv6;
+    char scheme[16];                                          // lower case
+    char user[OM_URL_PART_SIZE], password[OM_URL_PART_SIZE];  // decoded
+    bool has_user, has_password;
+    char host[256];           // lower case, IPv6 without brackets
+    int port;                 // 0 when not given
+    char path[OM_URL_SIZE];   // from the first slash, "" when there is none; escaped
+    char query[OM_URL_SIZE];  // without the question mark; escaped
 };
 
-// False with one sentence and a hint. Never puts a credential into *err.
-OM_MUST_USE bool om_url_parse(om_str text, struct om_url *ret, struct om_error *err);
-// With credentials (percent-encoded) for libav, or without for people (then query values are left
-// out too).
-void om_url_write(const struct om_url *url, bool with_credentials, struct om_buf *out);
+// OM_INVALID with a hint when it is no URL of the form
+// scheme://[user[:password]@]host[:port][/path].
+OM_MUST_USE enum om_status om_url_parse(om_str text, struct om_url *ret, struct om_error *err);
+// The whole URL, with credentials; for libraries only, never for a text. False when it does not
+// fit.
+OM_MUST_USE bool om_url_write(const struct om_url *url, char *out, size_t size);
+// What may be shown: no credentials, no query.
+void om_url_write_safe(const struct om_url *url, char *out, size_t size);
+// Overwrites the credentials.
+void om_url_wipe(struct om_url *url);
