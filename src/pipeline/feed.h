@@ -22,9 +22,11 @@ OM_MUST_USE struct om_feed_hub *om_feed_hub_create(void);
 // Ends every feed (they give OM_END from then on) and drops the hub; feeds still open keep what
 // they need.
 void om_feed_hub_destroy(struct om_feed_hub *hub);  // accepts NULL
-void om_feed_hub_publish(struct om_feed_hub *hub, struct om_packet *packet, struct om_stream_ref *stream);
+void om_feed_hub_publish(struct om_feed_hub *hub, struct om_packet *packet,
+                         struct om_stream_ref *stream);
 // Forgets the group of pictures: the next viewer waits for a key frame.
 void om_feed_hub_clear(struct om_feed_hub *hub);
 int om_feed_hub_viewers(struct om_feed_hub *hub);
 
-OM_MUST_USE struct om_feed *om_feed_hub_open(struct om_feed_hub *hub, void (*wake)(void *ctx), void *ctx);
+OM_MUST_USE struct om_feed *om_feed_hub_open(struct om_feed_hub *hub, void (*wake)(void *ctx),
+                                             void *ctx);
