@@ -68,7 +68,7 @@ class Page:
         self.context = browser.new_context(viewport={"width": width, "height": height})
         self.tab = self.context.new_page()
         self.complaints = []
-        self.tab.on("console", lambda m: self.complaints.append(m.text)
+        self.tab.on("console", lambda m: self.complaints.append(f"{m.text} {m.location}")
                     if m.type in ("error", "warning") else None)
         self.tab.on("pageerror", lambda e: self.complaints.append(str(e)))
 

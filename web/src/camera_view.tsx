@@ -186,10 +186,11 @@ export function CameraView(props: { camera: Camera; onChanged: (text: string) =>
             setRemoving(false);
             setLeaving(false);
           }}
-          onRemoved={() => {
+          onRemoved={async () => {
             setRemoving(false);
+            // First the new list, then the grid: it would ask for the pictures of what is gone.
+            await props.onChanged(`Camera ${camera.id} was removed.`);
             location.hash = '#/';
-            void props.onChanged(`Camera ${camera.id} was removed.`);
           }}
         />
       )}
