@@ -147,8 +147,9 @@ void om_stages_destroy(struct om_stages *stages)
 {
     if (!stages)
         return;
-    om_slot_close(stages->slot);
+    // The lane puts into the slot, so it ends first; what the engine still hands back then just stays here.
     om_lane_finish(stages->workers, &stages->lane);
+    om_slot_close(stages->slot);
     for (; stages->result_count > 0; stages->result_count--) {
         om_frame_unref(&stages->results[stages->result_first].frame);
         stages->result_first = (stages->result_first + 1) % RESULTS_MAX;
