@@ -14,6 +14,7 @@
 #include "app/commands.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "bench/commit.h"
 
@@ -190,6 +191,7 @@ int om_cmd_bench(int argc, char **argv)
         return parsed == OM_ARGS_DONE ? EX_OK : EX_USAGE;
     if (args.positional_count == 0)
         return om_cli_usage("bench", "name a benchmark, or \"all\"");
+    om_log_set_level(OM_LOG_ERROR);  // cameras that come and go are the workload, not news
     int code = EX_OK;
     for (int i = 0; i < args.positional_count; i++) {
         int one = run_named(names[i], &opts, json);
