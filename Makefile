@@ -29,7 +29,7 @@ test: build ## unit tests and stories; ends with "N passed, N failed"
 	@tools/test.py $(BUILD)
 
 bench: build ## all benchmarks, one JSON object each
-	@$(BUILD)/omma bench all --json $(ARGS)
+	@$(BUILD)/omma bench all --json $(if $(wildcard ../shared/data),--data ../shared/data) $(ARGS)
 
 lint: build ## what CI checks in the text of the tree
 	@tools/setup.sh lint

@@ -70,7 +70,7 @@ static bool run(const struct om_bench_opts *opts, struct om_bench_report *report
 {
     struct om_bench_home home = {0};
     struct om_engine *engine = NULL;
-    if (opts->model) {
+    if (opts->model || opts->data) {
         const struct om_model_opts model_opts = {.threads = 1};
         struct om_model *model = om_bench_model(opts, &model_opts, err);
         const struct om_engine_opts engine_opts = {.workers = 1};
@@ -92,7 +92,8 @@ static bool run(const struct om_bench_opts *opts, struct om_bench_report *report
                                                .update_us = OM_SECOND};
     report->reference = "-";
     om_json_kv_text(report->workload, "video", feeder_opts.video);
-    om_json_kv_text(report->workload, "model", opts->model ? opts->model : "motion only");
+    om_json_kv_text(report->workload, "model",
+                    engine ? om_model_manifest(om_engine_model(engine))->name : "motion only");
     bool is_ok = journal && measure_frames(opts, &feeder_opts, report, err);
     if (is_ok)
         measure_pool(report);

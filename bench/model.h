@@ -1,4 +1,4 @@
-// The model of a benchmark: the one that --model names.
+// The model of a benchmark: the one that --model names, else the nano detector of the data folder.
 
 #pragma once
 
