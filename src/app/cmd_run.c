@@ -276,10 +276,10 @@ static void server_finish(struct server *server)
 {
     om_thread_join(&server->starter);
     om_serve_destroy(server->serve);
+    om_workers_destroy(server->blocking);  // a reload may still run there
     om_control_destroy(server->control);
     om_pipeline_destroy(server->pipeline);
     om_engines_destroy(server->engines);
-    om_workers_destroy(server->blocking);
     om_workers_destroy(server->workers);
     om_journal_close(server->journal);
     if (server->loop && server->signal_fd >= 0)

@@ -222,7 +222,9 @@ bool om_history_remove(struct om_history *history, om_str id, struct om_error *e
     return commit(history, err);
 }
 
-bool om_history_undo(struct om_history *history, struct om_error *err)
+// Makes the version before the newest the current one; both files stay. On failure nothing has
+// changed.
+static bool step_back(struct om_history *history, struct om_error *err)
 {
     om_auto_buf path;
     om_buf_init(&path, PATH_BYTES_MAX);
@@ -233,13 +235,32 @@ bool om_history_undo(struct om_history *history, struct om_error *err)
         om_error_set(err, OM_NOT_FOUND, "there is no earlier change to go back to");
         return false;
     }
-    // The earlier version must be readable before the newer one is given up.
     history->version--;
-    if (!load_version(history, err)) {
-        history->version++;
-        (void)load_version(history, NULL);  // it was readable until now
+    if (load_version(history, err))
+        return true;
+    history->version++;
+    (void)load_version(history, NULL);  // it was readable until now
+    return false;
+}
+
+bool om_history_lay_over_before(struct om_history *history, struct om_conf *conf,
+                                struct om_error *err)
+{
+    if (!step_back(history, err))
         return false;
-    }
+    bool is_ok = om_history_lay_over(history, conf, err);
+    history->version++;
+    (void)load_version(history, NULL);  // it was readable until now
+    return is_ok;
+}
+
+bool om_history_undo(struct om_history *history, struct om_error *err)
+{
+    // The earlier version must be readable before the newer one is given up.
+    if (!step_back(history, err))
+        return false;
+    om_auto_buf path;
+    om_buf_init(&path, PATH_BYTES_MAX);
     path_of(history, history->version + 1, &path);
     if (unlink(om_buf_text(&path)) == 0)
         return true;

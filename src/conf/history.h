@@ -29,6 +29,10 @@ OM_DEFINE_AUTO(om_history);
 // removed.
 OM_MUST_USE bool om_history_lay_over(const struct om_history *history, struct om_conf *conf,
                                      struct om_error *err);
+// The same with the version before the newest, as om_history_undo() would leave it; OM_NOT_FOUND at
+// the oldest kept. The newest stays.
+OM_MUST_USE bool om_history_lay_over_before(struct om_history *history, struct om_conf *conf,
+                                            struct om_error *err);
 // A new version in which that camera stands so / is removed. On failure nothing has changed.
 OM_MUST_USE bool om_history_put(struct om_history *history, const struct om_conf_camera *cam,
                                 struct om_error *err);

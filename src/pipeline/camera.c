@@ -29,6 +29,7 @@
 
 enum {
     RATE_WINDOW_US = OM_SECOND,
+    DRAIN_POLL_US = 5 * OM_MS,
     READER_STACK_BYTES = 512 * 1024,  // libavformat's open and TLS handshakes run on it
 };
 
@@ -56,10 +57,10 @@ struct om_camera {
     struct om_stream_ref *stream;
     struct om_timeline timeline;
     uint32_t epoch;
-    bool is_outage;              // down since it was last live
     struct om_source *fallback;  // a fallback video while it plays
     struct om_stream_ref *fallback_stream;
-    bool fallback_failed;  // do not try to open it again in this outage
+    bool has_tried_fallback;  // once an outage
+    bool shows_fallback;
     int64_t window_since_us;
     uint64_t window_packets, window_bytes;
 
@@ -112,7 +113,10 @@ static void camera_set_state(struct om_camera *cam, enum om_camera_state state,
             cam->status.state_since_wall_us = om_time_wall_us();
         if (state == OM_CAMERA_LIVE) {
             cam->status.reason[0] = cam->status.hint[0] = '\0';
-        } else if (why) {
+        } else {
+            cam->status.fps = cam->status.bitrate_bps = 0;
+        }
+        if (state != OM_CAMERA_LIVE && why) {
             (void)om_str_copy(cam->status.reason, sizeof(cam->status.reason),
                               om_str_from(why->text));
             (void)om_str_copy(cam->status.hint, sizeof(cam->status.hint), om_str_from(why->hint));
@@ -194,7 +198,7 @@ static void close_fallback(struct om_camera *cam)
 {
     om_source_close(om_steal(&cam->fallback));
     om_stream_ref_unref(&cam->fallback_stream);
-    cam->fallback_failed = false;
+    cam->has_tried_fallback = cam->shows_fallback = false;
 }
 
 // Pictures arrive: the outage, if there was one, is over.
@@ -203,7 +207,6 @@ static void note_pictures(struct om_camera *cam)
     if (camera_state(cam) == OM_CAMERA_LIVE)
         return;
     om_backoff_live(&cam->backoff, om_time_mono_us());
-    cam->is_outage = false;
     close_fallback(cam);
     camera_set_state(cam, OM_CAMERA_LIVE, NULL);
 }
@@ -229,6 +232,32 @@ static enum om_status check_pictures(struct om_camera *cam, uint64_t frames_befo
     return OM_TIMEOUT;
 }
 
+// Has the lane show all that it was given, so that nothing of this stream comes out when the next
+// one, or a fallback, is on. Returns how many pictures there were since `frames_before`.
+static uint64_t drain(struct om_camera *cam, uint64_t frames_before)
+{
+    struct om_stages_stats stats;
+    om_stages_stats(cam->stages, &stats);
+    uint64_t flushes = stats.flushes;
+    om_stages_put(cam->stages, (struct om_mail){0}, OM_MAILBOX_WAIT, &cam->cancel);
+    do {
+        om_stages_stats(cam->stages, &stats);
+    } while (stats.flushes == flushes &&
+             !om_cancel_sleep_until(&cam->cancel, om_time_mono_us() + DRAIN_POLL_US));
+    return stats.frames_live - frames_before;
+}
+
+static enum om_status end_of_stream(bool is_live, bool has_pictures, struct om_error *err)
+{
+    if (is_live)
+        return om_error_set(err, OM_END, "the camera ended the stream");
+    if (has_pictures)
+        return OM_END;
+    om_error_set(err, OM_INVALID, "no picture could be decoded from this file");
+    om_error_hint(err, "it may be damaged or cut off before the first key frame");
+    return OM_INVALID;
+}
+
 // Reads until the stream ends or breaks; the class says how.
 static enum om_status read_stream(struct om_camera *cam, struct om_source *source,
                                   struct om_error *err)
@@ -237,7 +266,8 @@ static enum om_status read_stream(struct om_camera *cam, struct om_source *sourc
     om_stages_stats(cam->stages, &stats);
     uint64_t frames_before = stats.frames_live;
     int64_t opened_us = om_time_mono_us();
-    bool is_live = om_source_info(source)->is_live;
+    cam->window_since_us = opened_us;
+    cam->window_packets = cam->window_bytes = 0;
     enum om_status status;
     do {
         struct om_packet *packet = NULL;
@@ -248,13 +278,13 @@ static enum om_status read_stream(struct om_camera *cam, struct om_source *sourc
         hand_over(cam, packet, om_source_info(source));
         status = check_pictures(cam, frames_before, opened_us, err);
     } while (status == OM_OK);
-    if (status == OM_END && is_live)
-        om_error_set(err, OM_END, "the camera ended the stream");
-    if (status == OM_END && !is_live) {
-        om_stages_put(cam->stages, (struct om_mail){0}, OM_MAILBOX_WAIT, &cam->cancel);
+    bool has_pictures = drain(cam, frames_before) > 0;
+    if (om_cancel_is_set(&cam->cancel))
+        return OM_CANCELLED;
+    if (has_pictures)
         note_pictures(cam);
-    }
-    return status;
+    return status == OM_END ? end_of_stream(om_source_info(source)->is_live, has_pictures, err)
+                            : status;
 }
 
 static enum om_status try_once(struct om_camera *cam, struct om_error *err)
@@ -269,8 +299,6 @@ static enum om_status try_once(struct om_camera *cam, struct om_error *err)
     om_feed_hub_clear(cam->hub);
     om_timeline_start_source(&cam->timeline);
     enum om_status status = read_stream(cam, source, err);
-    if (om_cancel_is_set(&cam->cancel))
-        return OM_CANCELLED;
     return status == OM_END && !om_source_info(source)->is_live ? OM_CANCELLED : status;
 }
 
@@ -279,18 +307,20 @@ static enum om_status try_once(struct om_camera *cam, struct om_error *err)
 // A picture is shown once; a video is opened and then played by play_fallback().
 static void open_fallback(struct om_camera *cam)
 {
-    if (!cam->conf.fallback || cam->fallback || cam->fallback_failed)
+    if (!cam->conf.fallback || cam->has_tried_fallback)
         return;
     struct om_error err;
-    cam->fallback_failed = true;
+    cam->has_tried_fallback = true;
     struct om_frame *frame = om_picture_load(cam->conf.fallback, NULL);
     if (frame) {
         om_stages_show(cam->stages, frame);
+        cam->shows_fallback = true;
         return;
     }
     struct om_source_opts opts = cam->source_opts;
     opts.loop = true;
     cam->fallback = om_source_open(cam->conf.fallback, &opts, &cam->cancel, &err);
+    cam->shows_fallback = cam->fallback;
     if (!cam->fallback)
         om_log_warn(&cam->log, "the fallback cannot be shown: %s", err.text);
     else
@@ -335,14 +365,11 @@ static void note_failure(struct om_camera *cam, enum om_status status, const str
         om_with_lock(&cam->lock);
         cam->status.stalls++;
     }
-    cam->is_outage = true;
     open_fallback(cam);
-    bool shows_fallback = cam->conf.fallback && (cam->fallback || cam->fallback_failed);
-    camera_set_state(cam, shows_fallback ? OM_CAMERA_FALLBACK : OM_CAMERA_BACKOFF, err);
+    camera_set_state(cam, cam->shows_fallback ? OM_CAMERA_FALLBACK : OM_CAMERA_BACKOFF, err);
     om_metric_add(&reconnects_total, 1);
     om_with_lock(&cam->lock);
     cam->status.reconnects++;
-    cam->status.fps = cam->status.bitrate_bps = 0;
 }
 
 static void reader_main(void *ctx)

@@ -54,7 +54,7 @@ void om_control_destroy(struct om_control *control)
     om_free(control);
 }
 
-// Takes over `next` (also on failure).
+// Runs `next`, which it takes over (also on failure); on failure what ran before goes on.
 static bool apply(struct om_control *control, struct om_conf *next, struct om_error *err)
 {
     om_mutex_assert_held(&control->lock);
@@ -90,21 +90,23 @@ static bool not_found(om_str id, struct om_error *err)
 }
 
 // First applied, then kept: what cannot run is not written down; what cannot be written is taken
-// back.
+// back. Here it is taken back, unless `is_kept`.
+static bool settle(struct om_control *control, struct om_conf *before, bool is_kept)
+{
+    if (is_kept)
+        om_conf_destroy(before);
+    else
+        (void)apply(control, before, NULL);  // it ran a moment ago
+    return is_kept;
+}
+
 static bool put(struct om_control *control, const struct om_conf_camera *cam, struct om_error *err)
 {
     om_auto(om_conf) before = om_conf_copy(control->current);
-    struct om_conf *next = om_conf_copy(control->current);
-    if (!om_conf_put_camera(next, cam, err)) {
-        om_conf_destroy(next);
+    om_auto(om_conf) next = om_conf_copy(control->current);
+    if (!om_conf_put_camera(next, cam, err) || !apply(control, om_steal(&next), err))
         return false;
-    }
-    if (!apply(control, next, err))
-        return false;
-    if (om_history_put(control->history, cam, err))
-        return true;
-    (void)apply(control, om_steal(&before), NULL);  // it ran a moment ago
-    return false;
+    return settle(control, om_steal(&before), om_history_put(control->history, cam, err));
 }
 
 bool om_control_add(struct om_control *control, const struct om_conf_camera *cam,
@@ -133,20 +135,23 @@ bool om_control_remove(struct om_control *control, om_str id, struct om_error *e
     om_with_lock(&control->lock);
     if (!om_conf_camera(control->current, id))
         return not_found(id, err);
-    if (!om_history_remove(control->history, id, err))
-        return false;
-    struct om_conf *next = om_conf_copy(control->current);
+    om_auto(om_conf) before = om_conf_copy(control->current);
+    om_auto(om_conf) next = om_conf_copy(control->current);
     (void)om_conf_remove_camera(next, id);
-    return apply(control, next, err);
+    if (!apply(control, om_steal(&next), err))
+        return false;
+    return settle(control, om_steal(&before), om_history_remove(control->history, id, err));
 }
 
 bool om_control_undo(struct om_control *control, struct om_error *err)
 {
     om_with_lock(&control->lock);
-    if (!om_history_undo(control->history, err))
+    om_auto(om_conf) before = om_conf_copy(control->current);
+    om_auto(om_conf) next = om_conf_copy(control->given);
+    if (!om_history_lay_over_before(control->history, next, err) ||
+        !apply(control, om_steal(&next), err))
         return false;
-    struct om_conf *next = combine(control, err);
-    return next && apply(control, next, err);
+    return settle(control, om_steal(&before), om_history_undo(control->history, err));
 }
 
 bool om_control_reload(struct om_control *control, struct om_error *err)

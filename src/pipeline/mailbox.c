@@ -33,13 +33,28 @@ static void mail_drop(struct om_mail *mail)
     om_stream_ref_unref(&mail->stream);
 }
 
+static struct om_mail take_first(struct om_mailbox *box)
+{
+    struct om_mail mail = box->items[box->first];
+    box->first = (box->first + 1) % ITEMS_MAX;
+    box->count--;
+    box->bytes -= mail.packet ? mail.packet->bytes : 0;
+    return mail;
+}
+
+static void clear(struct om_mailbox *box)
+{
+    while (box->count > 0) {
+        struct om_mail mail = take_first(box);
+        mail_drop(&mail);
+    }
+}
+
 void om_mailbox_destroy(struct om_mailbox *box)
 {
     if (!box)
         return;
-    struct om_mail mail;
-    while (om_mailbox_take(box, &mail))
-        mail_drop(&mail);
+    clear(box);
     om_cond_finish(&box->has_room);
     om_mutex_finish(&box->lock);
     om_free(box);
@@ -49,6 +64,18 @@ void om_mailbox_destroy(struct om_mailbox *box)
 static bool has_room(const struct om_mailbox *box, size_t bytes)
 {
     return box->count == 0 || (box->count < ITEMS_MAX && box->bytes + bytes <= BYTES_MAX);
+}
+
+// After a loss the stream goes on at a key frame, and what still waits before it is old news: who
+// fell behind starts again with the newest picture, not with a delay that never goes away.
+static void make_live_room(struct om_mailbox *box, const struct om_packet *packet)
+{
+    if (box->needs_key && packet->is_key) {
+        box->dropped += (uint64_t)box->count;
+        clear(box);
+        box->needs_key = false;
+    }
+    box->needs_key = box->needs_key || !has_room(box, packet->bytes);
 }
 
 void om_mailbox_put(struct om_mailbox *box, struct om_mail mail, enum om_mailbox_policy policy,
@@ -61,17 +88,11 @@ void om_mailbox_put(struct om_mailbox *box, struct om_mail mail, enum om_mailbox
     while (waits && !has_room(box, bytes) && !om_cancel_is_set(cancel))
         om_cond_wait(&box->has_room, &box->lock);
 
-    if (mail.packet && !waits) {
-        bool is_lost = !has_room(box, bytes) || (box->needs_key && !mail.packet->is_key);
-        box->needs_key = is_lost;
-        if (is_lost)
-            box->dropped++;
-        if (is_lost) {
-            mail_drop(&mail);
-            return;
-        }
-    } else if (!has_room(box, bytes)) {
-        mail_drop(&mail);  // cancelled
+    if (!waits)
+        make_live_room(box, mail.packet);
+    if (!has_room(box, bytes) || (!waits && box->needs_key)) {
+        box->dropped += !waits;  // else it was cancelled
+        mail_drop(&mail);
         return;
     }
     box->items[(box->first + box->count) % ITEMS_MAX] = mail;
@@ -84,10 +105,7 @@ bool om_mailbox_take(struct om_mailbox *box, struct om_mail *ret)
     om_with_lock(&box->lock);
     if (box->count == 0)
         return false;
-    *ret = box->items[box->first];
-    box->first = (box->first + 1) % ITEMS_MAX;
-    box->count--;
-    box->bytes -= ret->packet ? ret->packet->bytes : 0;
+    *ret = take_first(box);
     om_cond_signal(&box->has_room);
     return true;
 }

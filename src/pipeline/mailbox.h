@@ -1,5 +1,6 @@
 // Mailbox between a camera's reader thread and its lane. The overload policy is part of the type:
-// live video drops to the next key frame when the lane cannot keep up (counted), files wait.
+// live video drops to the next key frame when the lane cannot keep up, and then what still waits
+// before that key frame too (all counted); files wait.
 //
 // Threads: one putter, one taker.
 
@@ -27,8 +28,8 @@ OM_MUST_USE struct om_mailbox *om_mailbox_create(void);
 void om_mailbox_destroy(struct om_mailbox *box);  // accepts NULL
 OM_DEFINE_AUTO(om_mailbox);
 
-// Takes both references of `mail`. With OM_MAILBOX_WAIT blocks until there is room or `cancel` is
-// set.
+// Takes both references of `mail`. An end mark always waits for room: losing it would lose the
+// flush. With OM_MAILBOX_WAIT blocks until there is room or `cancel` is set.
 void om_mailbox_put(struct om_mailbox *box, struct om_mail mail, enum om_mailbox_policy policy,
                     struct om_cancel *cancel);
 // False when it is empty. The caller owns both references.

@@ -28,6 +28,8 @@
 #include "traffic/traffic.h"
 
 enum {
+    FILE_BYTES_MAX = 16 * 1024,  // of a name
+    CANCEL_POLL_US = 50 * OM_MS,
     JOBS = 4,  // pictures on their way: one in the network, one ready, one being prepared, one
                // spare
     READER_STACK_BYTES = 2 * 1024 * 1024,
@@ -39,7 +41,7 @@ enum job_kind { JOB_FRAME, JOB_INPUT_END, JOB_ALL_DONE };
 // ever.
 struct job {
     enum job_kind kind;
-    char *file;  // owned; of JOB_FRAME and JOB_INPUT_END
+    struct om_buf file;  // of JOB_FRAME and JOB_INPUT_END
     int64_t index;
     struct om_frame *frame;
     struct om_model_ctx *ctx;  // NULL without a model; the tensor is filled by the reader
@@ -82,7 +84,7 @@ struct offline {
     struct om_labels *motion_labels;
     int64_t items;  // of this input
     uint32_t epoch;
-    bool is_full;  // items_max was reached
+    struct om_error frame_err;  // the first picture of this input that could not be prepared
 };
 
 // ---- the two queues ----------------------------------------------------------------------------
@@ -95,14 +97,20 @@ static void queue_put(struct offline *off, struct queue *queue, struct job *job)
     om_cond_broadcast(&off->changed);
 }
 
-// NULL once stopped (reader side) and nothing is there.
-static struct job *queue_take(struct offline *off, struct queue *queue, bool ends_on_stop)
+static bool is_stopped(const struct offline *off)
+{
+    return om_cancel_is_set(&off->stop) || om_cancel_is_set(off->opts->cancel);
+}
+
+// NULL once stopped and nothing is there. The caller's cancel wakes nobody here (a signal handler
+// sets it), so it is looked at from time to time.
+static struct job *queue_take(struct offline *off, struct queue *queue)
 {
     om_with_lock(&off->lock);
     while (queue->count == 0) {
-        if (ends_on_stop && om_cancel_is_set(&off->stop))
+        if (is_stopped(off))
             return NULL;
-        om_cond_wait(&off->changed, &off->lock);
+        (void)om_cond_wait_until(&off->changed, &off->lock, om_time_mono_us() + CANCEL_POLL_US);
     }
     struct job *job = queue->items[queue->first];
     queue->first = (queue->first + 1) % (JOBS + 1);
@@ -117,23 +125,24 @@ static void stop(struct offline *off)
     om_cond_broadcast(&off->changed);
 }
 
-static bool is_stopped(const struct offline *off)
-{
-    return om_cancel_is_set(&off->stop) || om_cancel_is_set(off->opts->cancel);
-}
-
 // ---- reader: inputs to jobs --------------------------------------------------------------------
+
+static void name_job(struct job *job, const char *file)
+{
+    om_buf_clear(&job->file);
+    om_buf_append_text(&job->file, file);
+}
 
 static bool put_frame(struct offline *off, const char *file, int64_t index, struct om_frame *frame,
                       int64_t decode_us, double share)
 {
-    struct job *job = is_stopped(off) ? NULL : queue_take(off, &off->idle, true);
+    struct job *job = is_stopped(off) ? NULL : queue_take(off, &off->idle);
     if (!job) {
         om_frame_unref(&frame);
         return false;
     }
     job->kind = JOB_FRAME;
-    job->file = om_strdup(file);
+    name_job(job, file);
     job->index = index;
     job->frame = frame;
     job->decode_us = decode_us;
@@ -150,11 +159,11 @@ static bool put_frame(struct offline *off, const char *file, int64_t index, stru
 
 static void put_end(struct offline *off, const char *file, const struct om_error *err)
 {
-    struct job *job = queue_take(off, &off->idle, true);
+    struct job *job = queue_take(off, &off->idle);
     if (!job)
         return;
     job->kind = JOB_INPUT_END;
-    job->file = om_strdup(file);
+    name_job(job, file);
     job->err = err ? *err : (struct om_error){.status = OM_OK};
     queue_put(off, &off->ready, job);
 }
@@ -204,9 +213,15 @@ static double video_share(const struct video *video, int64_t pts_us)
                : -1;
 }
 
+static bool is_full(const struct offline *off, const struct video *video)
+{
+    return off->opts->items_max && video->index >= off->opts->items_max;
+}
+
+// False when stopped.
 static bool take_frames(struct offline *off, struct video *video, const char *file)
 {
-    for (;;) {
+    while (!is_full(off, video)) {
         struct om_frame *frame = NULL;
         int64_t start_us = om_time_mono_us();
         enum om_status status = om_decoder_take(video->decoder, &frame);
@@ -220,6 +235,7 @@ static bool take_frames(struct offline *off, struct video *video, const char *fi
             return false;
         video->decode_us = 0;
     }
+    return true;
 }
 
 static bool flush(struct offline *off, struct video *video, const char *file)
@@ -262,6 +278,8 @@ static enum om_status read_packets(struct offline *off, struct video *video, con
         video->decode_us += om_time_mono_us() - start_us;
         if (!take_frames(off, video, file))
             return OM_CANCELLED;
+        if (is_full(off, video))
+            return OM_OK;
     }
 }
 
@@ -360,7 +378,7 @@ static void reader_main(void *ctx)
         off->share_step = 1.0 / n;
         read_input(off, off->opts->inputs[i]);
     }
-    struct job *job = queue_take(off, &off->idle, true);
+    struct job *job = queue_take(off, &off->idle);
     if (!job)
         return;
     job->kind = JOB_ALL_DONE;
@@ -379,10 +397,18 @@ static void find_motion(struct offline *off, const struct om_frame *frame)
     om_motion_detections(&motion.regions, &thumb, frame, &off->result.detections);
 }
 
+static void end_tracks(struct offline *off)
+{
+    om_tracker_reset(off->tracker, &off->tracks);
+    // Ended tracks leave their zones; the size of the picture plays no part in that.
+    if (off->traffic)
+        om_traffic_update(off->traffic, &off->tracks, 1, 1, NULL, &off->measures);
+}
+
 static void follow(struct offline *off, const struct om_frame *frame, int width, int height)
 {
     if (frame->epoch != off->epoch) {
-        om_tracker_reset(off->tracker, &off->tracks);
+        end_tracks(off);
         off->epoch = frame->epoch;
     }
     om_tracker_update(off->tracker, frame->pts_us, frame->wall_us, &off->result.detections, NULL,
@@ -399,10 +425,6 @@ static enum om_status find_objects(struct offline *off, struct job *job, struct 
         find_motion(off, job->frame);
         return OM_OK;
     }
-    if (job->err.status != OM_OK) {
-        *err = job->err;
-        return err->status;
-    }
     int64_t start_us = om_time_mono_us();
     enum om_status status = om_model_run_bare(job->ctx, 1, err);
     if (status != OM_OK)
@@ -414,6 +436,12 @@ static enum om_status find_objects(struct offline *off, struct job *job, struct 
 
 static enum om_status run_frame(struct offline *off, struct job *job, struct om_error *err)
 {
+    if (job->err.status != OM_OK) {
+        // One picture the model cannot take costs that picture; the input's end tells.
+        if (off->frame_err.status == OM_OK)
+            off->frame_err = job->err;
+        return OM_OK;
+    }
     enum om_status status = find_objects(off, job, err);
     if (status != OM_OK)
         return status;
@@ -422,7 +450,7 @@ static enum om_status run_frame(struct offline *off, struct job *job, struct om_
         follow(off, job->frame, width, height);
     const struct om_model_timing *timing = &off->result.timing;
     const struct om_offline_item item = {
-        .file = job->file,
+        .file = om_buf_text(&job->file),
         .index = job->index,
         .pts_us = job->frame->pts_us,
         .width = width,
@@ -436,7 +464,6 @@ static enum om_status run_frame(struct offline *off, struct job *job, struct om_
     };
     off->ops->item(off->ctx, &item);
     off->items++;
-    off->is_full = off->opts->items_max && off->items >= off->opts->items_max;
     return OM_OK;
 }
 
@@ -446,6 +473,7 @@ static void start_input(struct offline *off)
     om_traffic_destroy(om_steal(&off->traffic));
     om_watch_destroy(om_steal(&off->watch));
     off->items = 0;
+    off->frame_err.status = OM_OK;
     off->result = (struct om_result){0};
     if (off->opts->tracks || off->opts->shapes) {
         struct om_tracker_opts opts;
@@ -465,31 +493,27 @@ static void start_input(struct offline *off)
 
 static void end_input(struct offline *off, const struct job *job)
 {
-    if (off->traffic) {
-        om_tracker_reset(off->tracker, &off->tracks);
-        // Ended tracks leave their zones; the size of the picture plays no part in that.
-        om_traffic_update(off->traffic, &off->tracks, 1, 1, NULL, &off->measures);
-    }
-    off->ops->input_end(off->ctx, job->file, off->items, off->traffic,
-                        job->err.status == OM_OK ? NULL : &job->err);
+    if (off->tracker)
+        end_tracks(off);
+    const struct om_error *err = job->err.status != OM_OK ? &job->err : &off->frame_err;
+    off->ops->input_end(off->ctx, om_buf_text(&job->file), off->items, off->traffic,
+                        err->status == OM_OK ? NULL : err);
     start_input(off);
 }
 
 static void give_back(struct offline *off, struct job *job)
 {
     om_frame_unref(&job->frame);
-    om_free(job->file);
-    job->file = NULL;
     queue_put(off, &off->idle, job);
 }
 
 static enum om_status run_jobs(struct offline *off, struct om_error *err)
 {
     enum om_status status = OM_OK;
-    while (status == OM_OK && !off->is_full) {
-        if (om_cancel_is_set(off->opts->cancel))
+    while (status == OM_OK) {
+        struct job *job = is_stopped(off) ? NULL : queue_take(off, &off->ready);
+        if (!job)
             return om_error_set(err, OM_CANCELLED, "interrupted");
-        struct job *job = queue_take(off, &off->ready, false);
         if (job->kind == JOB_ALL_DONE)
             return OM_OK;
         if (job->kind == JOB_FRAME)
@@ -506,6 +530,7 @@ static enum om_status run_jobs(struct offline *off, struct om_error *err)
 static bool create_jobs(struct offline *off, struct om_error *err)
 {
     for (int i = 0; i < JOBS; i++) {
+        om_buf_init(&off->jobs[i].file, FILE_BYTES_MAX);
         if (off->opts->model) {
             off->jobs[i].ctx = om_model_ctx_create(off->opts->model, 1, err);
             if (!off->jobs[i].ctx)
@@ -521,7 +546,7 @@ static void offline_destroy(struct offline *off)
     for (int i = 0; i < JOBS; i++) {
         om_model_ctx_destroy(off->jobs[i].ctx);
         om_frame_unref(&off->jobs[i].frame);
-        om_free(off->jobs[i].file);
+        om_buf_finish(&off->jobs[i].file);
     }
     om_tracker_destroy(off->tracker);
     om_traffic_destroy(off->traffic);
@@ -556,7 +581,7 @@ enum om_status om_offline_run(const struct om_offline_opts *opts, const struct o
     struct om_thread reader = {0};
     enum om_status status = OM_OK;
     if (!create_jobs(off, err))
-        status = OM_NO_MEMORY;
+        status = err ? err->status : OM_NO_MEMORY;
     else if (!om_thread_start(&reader, "reader", READER_STACK_BYTES, reader_main, off))
         status = om_error_set(err, OM_LIMIT, "no thread could be started for reading");
     else

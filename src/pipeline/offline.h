@@ -48,7 +48,7 @@ struct om_offline_opts {
     const struct om_detect_opts *detect;
     bool tracks;
     const struct om_shapes *shapes;  // NULL = none; else tracking is on
-    int64_t items_max;               // 0 = no bound
+    int64_t items_max;               // of each input; 0 = no bound
     struct om_cancel *cancel;        // may be NULL
 };
 

@@ -325,7 +325,7 @@ static struct seat *keep_seat(struct om_pipeline *pipeline, const struct om_conf
     return NULL;
 }
 
-// Takes the running seats out of sight, so that nobody enters one that is about to go.
+// Nobody can enter these seats any more.
 static void stop_the_rest(struct om_pipeline *pipeline, struct seat **running, int count)
 {
     for (int i = 0; i < count; i++) {

@@ -61,8 +61,9 @@ struct om_stages {
 
     // Owned by the lane.
     struct om_decoder *decoder;
-    struct om_stream_ref *stream;  // of the decoder
+    struct om_stream_ref *stream;  // of the decoder; without one: it could not be opened for this
     bool is_fallback;              // what is decoded now
+    uint64_t frames_before, corrupt_before;  // of the decoders that are closed
     uint32_t epoch;
     uint64_t frame_seq;
     struct om_watch *watch;
@@ -71,7 +72,6 @@ struct om_stages {
     uint8_t luma[OM_THUMB_PIXELS_MAX];
     struct om_tracker *tracker;
     struct om_tracks tracks;
-    struct om_detections scratch;
     struct om_traffic *traffic;
     struct om_measures measures;
     struct om_alert *alert;
@@ -79,7 +79,6 @@ struct om_stages {
     int64_t last_detect_pts_us;
     int64_t last_result_pts_us;
     double detect_fps;
-    bool motion_is_told;  // motion.started went out and motion.ended not yet
     struct om_buf boxes_work;
 
     struct om_mutex results_lock;
@@ -147,7 +146,7 @@ void om_stages_destroy(struct om_stages *stages)
 {
     if (!stages)
         return;
-    // The lane puts into the slot, so it ends first; what the engine still hands back then just stays here.
+    // The lane puts frames into the slot; results that still come wake a finished lane: nothing.
     om_lane_finish(stages->workers, &stages->lane);
     om_slot_close(stages->slot);
     for (; stages->result_count > 0; stages->result_count--) {
@@ -344,6 +343,7 @@ static void end_tracks(struct om_stages *stages, const struct om_frame *frame)
     stages->tracks.count = 0;
     stages->live_tracks = 0;
     stages->last_detect_pts_us = OM_TIME_NONE;
+    stages->last_result_pts_us = OM_TIME_NONE;
 }
 
 // Engine thread: hands over, nothing else.
@@ -494,15 +494,20 @@ static void take_frames(struct om_stages *stages)
     }
     struct om_decoder_stats stats = om_decoder_stats(stages->decoder);
     om_with_lock(&stages->lock);
-    stages->stats.frames_decoded = stats.frames;
-    stages->stats.frames_corrupt = stats.corrupt;
+    stages->stats.frames_decoded = stages->frames_before + stats.frames;
+    stages->stats.frames_corrupt = stages->corrupt_before + stats.corrupt;
 }
 
 static void close_decoder(struct om_stages *stages)
 {
-    if (stages->decoder && om_decoder_send(stages->decoder, NULL) == OM_OK)
-        take_frames(stages);
-    om_decoder_destroy(om_steal(&stages->decoder));
+    if (stages->decoder) {
+        if (om_decoder_send(stages->decoder, NULL) == OM_OK)
+            take_frames(stages);
+        struct om_decoder_stats stats = om_decoder_stats(stages->decoder);
+        stages->frames_before += stats.frames;
+        stages->corrupt_before += stats.corrupt;
+        om_decoder_destroy(om_steal(&stages->decoder));
+    }
     om_stream_ref_unref(&stages->stream);
 }
 
@@ -511,22 +516,24 @@ static bool open_decoder(struct om_stages *stages, const struct om_mail *mail)
     close_decoder(stages);
     struct om_error err;
     const struct om_decoder_opts opts = {.threads = 1};
-    stages->decoder = om_decoder_create(om_stream_ref_info(mail->stream), &opts, &err);
-    if (!stages->decoder) {
-        fail(stages, &err);
-        return false;
-    }
     stages->stream = om_stream_ref_ref(mail->stream);
     stages->is_fallback = mail->is_fallback;
-    return true;
+    stages->decoder = om_decoder_create(om_stream_ref_info(mail->stream), &opts, &err);
+    if (!stages->decoder)
+        fail(stages, &err);
+    return stages->decoder;
 }
 
 static void decode(struct om_stages *stages, const struct om_mail *mail)
 {
     if (!mail->packet) {
         close_decoder(stages);
+        om_with_lock(&stages->lock);
+        stages->stats.flushes++;
         return;
     }
+    if (!stages->decoder && stages->stream == mail->stream)
+        return;  // it cannot be decoded, and trying again with every packet would change nothing
     if (!decoder_fits(stages, mail) && !open_decoder(stages, mail))
         return;
     // A damaged packet costs its own pictures; the decoder counts them and goes on.

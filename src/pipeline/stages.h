@@ -43,6 +43,7 @@ struct om_stages_stats {
     uint64_t frames_decoded, frames_detected, frames_skipped, frames_corrupt;
     int64_t last_frame_mono_us;  // of the stream, not of a fallback; OM_TIME_NONE before the first
     uint64_t frames_live;        // of the stream, not of a fallback
+    uint64_t flushes;            // end marks done: all that was put before has been shown
     int width, height;           // upright, of the last one
     double delay_ms;
     int tracks;
