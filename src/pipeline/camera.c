@@ -500,8 +500,8 @@ void om_camera_set_shapes(struct om_camera *cam, const struct om_conf_camera *co
 void om_camera_status(struct om_camera *cam, struct om_camera_status *ret)
 {
     struct om_stages_stats stats;
-    om_stages_stats(cam->stages, &stats);
     om_with_lock(&cam->lock);
+    om_stages_stats(cam->stages, &stats);  // not older than the state, which follows from it
     *ret = cam->status;
     (void)om_str_copy(ret->source, sizeof(ret->source), om_str_from(cam->safe_source));
     ret->width = stats.width;

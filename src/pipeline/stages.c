@@ -441,6 +441,8 @@ static void on_frame(struct om_stages *stages, struct om_frame *frame)
     }
     judge(stages, frame);
     bool detects = wants_detection(stages, frame);
+    om_stages_show(stages,
+                   om_frame_ref(frame));  // before it is counted: a live camera has a picture
     {
         om_with_lock(&stages->lock);
         stages->stats.frames_live++;
@@ -456,7 +458,7 @@ static void on_frame(struct om_stages *stages, struct om_frame *frame)
         else
             follow_motion(stages, frame);
     }
-    om_stages_show(stages, frame);
+    om_frame_unref(&frame);
 }
 
 // ---- packets: decode ---------------------------------------------------------------------------
