@@ -229,11 +229,13 @@ def test_wrong_source_is_explained(page, cameras):
 
 def test_line_is_drawn_and_kept(page, cameras, server):
     page.open(f"camera/{cameras[0]}")
+    page.wait("id => window.__omma[id]?.frames > 5", cameras[0])
     page.tab.click("text=Edit zones and lines")
     page.tab.click("text=New line")
-    area = page.tab.locator(".draw-area").bounding_box()
 
     def at(x, y):
+        # Asked anew each time: the picture may still find its size.
+        area = page.tab.locator(".draw-area").bounding_box()
         return area["x"] + x * area["width"], area["y"] + y * area["height"]
     page.tab.mouse.move(*at(0.5, 0.25))
     page.tab.mouse.down()
