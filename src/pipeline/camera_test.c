@@ -1,15 +1,29 @@
 #include "pipeline/camera.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "alert/alert.h"
+#include "base/assert.h"
+#include "base/error.h"
 #include "base/file.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "conf/config.h"
+#include "conf/opt.h"
 #include "media/frame.h"
 #include "media/picture.h"
+#include "motion/watch.h"
 #include "pipeline/gate.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/room_fixture.h"
 #include "pipeline/stages.h"
+#include "source/source.h"
+#include "track/tracker.h"
 
 static struct room room;
 static struct om_connect_gate gate;

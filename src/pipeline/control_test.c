@@ -1,8 +1,16 @@
 #include "pipeline/control.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/assert.h"
+#include "base/error.h"
 #include "base/file.h"
+#include "base/mem.h"
+#include "conf/config.h"
+#include "pipeline/options.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/room_fixture.h"
 
 static struct room room;

@@ -2,7 +2,12 @@
 
 #include <stdatomic.h>
 
+#include "base/assert.h"
+#include "base/error.h"
 #include "base/thread.h"
+#include "media/packet.h"
+#include "media/stream.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/room_fixture.h"
 
 static struct om_stream_ref *stream;

@@ -1,7 +1,11 @@
 #include "pipeline/mailbox.h"
 
+#include "base/assert.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "loop/cancel.h"
+#include "media/packet.h"
+#include "pipeline/feed.h"
 #include "pipeline/room_fixture.h"
 
 static struct om_stream_ref *stream;

@@ -3,12 +3,17 @@
 #include <arpa/inet.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/assert.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "infer/model.h"
 #include "loop/cancel.h"
 #include "media/frame.h"

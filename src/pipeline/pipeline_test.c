@@ -1,12 +1,18 @@
 #include "pipeline/pipeline.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/metric.h"
 #include "base/thread.h"
+#include "base/time.h"
+#include "conf/config.h"
 #include "media/frame.h"
+#include "pipeline/options.h"
 #include "pipeline/room_fixture.h"
 
 static struct room room;

@@ -1,30 +1,13 @@
-// For tests only: what a camera needs around it - a state folder with a journal, workers, options
-// at their defaults - and packets made of nothing.
+// For tests only: what a camera needs around it - a state folder with a journal, workers, engines,
+// a pipeline - and packets made of nothing.
 
 #pragma once
 
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-#include "alert/alert.h"
-#include "base/assert.h"
-#include "base/log.h"
-#include "base/mem.h"
-#include "base/time.h"
-#include "conf/config.h"
-#include "conf/opt.h"
-#include "loop/workers.h"
-#include "media/packet.h"
-#include "media/stream.h"
-#include "motion/watch.h"
-#include "pipeline/feed.h"
-#include "pipeline/models.h"
-#include "pipeline/options.h"
-#include "pipeline/pipeline.h"
-#include "sink/journal.h"
-#include "track/tracker.h"
+struct om_packet;
+struct om_stream_ref;
 
 struct room {
     char home[64];
@@ -34,62 +17,11 @@ struct room {
     struct om_pipeline *pipeline;
 };
 
-static inline void room_init(struct room *room)
-{
-    struct om_error err = {0};
-    om_log_set_level(OM_LOG_ERROR);
-    snprintf(room->home, sizeof(room->home), "/tmp/omma-room-XXXXXX");
-    om_assert(mkdtemp(room->home));
-    char path[128];
-    snprintf(path, sizeof(path), "%s/events.db", room->home);
-    room->journal = om_journal_open(path, &om_journal_opts_default, &err);
-    om_assert(room->journal);
-    room->workers = om_workers_create("worker", 2, 1024 * 1024);
-    const struct om_engines_opts engines = {.home = room->home};
-    room->engines = om_engines_create(&engines);
-    const struct om_pipeline_opts pipeline = {.workers = room->workers,
-                                              .journal = room->journal,
-                                              .engines = room->engines,
-                                              .connects_per_s = 100};
-    room->pipeline = om_pipeline_create(&pipeline);
-}
-
-static inline int room_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-static inline void room_finish(struct room *room)
-{
-    om_pipeline_destroy(room->pipeline);
-    om_engines_destroy(room->engines);
-    om_workers_destroy(room->workers);
-    om_journal_close(room->journal);
-    om_assert(nftw(room->home, room_remove, 8, FTW_DEPTH | FTW_PHYS) == 0);
-}
-
-static inline const char *room_text(char *out, size_t size, const struct room *room,
-                                    const char *name)
-{
-    snprintf(out, size, "%s/%s", room->home, name);
-    return out;
-}
-
+void room_init(struct room *room);
+// Removes the folder too.
+void room_finish(struct room *room);
+// The path of `name` in the room's folder. Returns `out`.
+const char *room_text(char *out, size_t size, const struct room *room, const char *name);
 // A packet of `bytes` bytes; its pts is `number`.
-static inline struct om_packet *room_packet(int number, bool is_key, size_t bytes)
-{
-    char *data = om_new_array(char, bytes);
-    struct om_packet *packet = om_packet_copy(data, bytes);
-    om_free(data);
-    om_assert(packet);
-    packet->pts_us = packet->dts_us = number;
-    packet->is_key = is_key;
-    return packet;
-}
-
-static inline struct om_stream_ref *room_stream(void)
-{
-    const struct om_stream_info info = {.codec = OM_CODEC_H264, .width = 64, .height = 48};
-    return om_stream_ref_create(&info);
-}
+struct om_packet *room_packet(int number, bool is_key, size_t bytes);
+struct om_stream_ref *room_stream(void);
