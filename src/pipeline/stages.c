@@ -35,6 +35,7 @@ enum {
     RECHECK_TRACKED_US = OM_SECOND,  // detector runs on a still picture while something is tracked
     RECHECK_QUIET_US = 10 * OM_SECOND,  // and when nothing is
     BOXES_BYTES_MAX = 256 * 1024,
+    BOXES_BYTES_USUAL = 4 * 1024,  // some forty objects
 };
 
 // A result on its way from the engine back to the lane.
@@ -122,6 +123,8 @@ struct om_stages *om_stages_create(const struct om_stages_opts *opts)
     om_mutex_init(&stages->results_lock);
     om_buf_init(&stages->boxes, BOXES_BYTES_MAX);
     om_buf_init(&stages->boxes_work, BOXES_BYTES_MAX);
+    (void)!om_buf_reserve(&stages->boxes, BOXES_BYTES_USUAL);  // else they grow picture by picture
+    (void)!om_buf_reserve(&stages->boxes_work, BOXES_BYTES_USUAL);
     stages->stats.last_frame_mono_us = OM_TIME_NONE;
     stages->last_detect_pts_us = OM_TIME_NONE;
     stages->last_result_pts_us = OM_TIME_NONE;
