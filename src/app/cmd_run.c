@@ -229,7 +229,7 @@ static void reload_work(void *ctx)
     struct server *server = ctx;
     struct om_error err;
     if (!om_control_reload(server->control, &err)) {
-        om_log_error(&run_log, "configuration not changed: %s; %s", err.text, err.hint);
+        om_log_warn(&run_log, "configuration not changed: %s; %s", err.text, err.hint);
         return;
     }
     om_auto(om_conf) conf = om_control_conf(server->control);

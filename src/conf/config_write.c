@@ -129,17 +129,19 @@ static const char *type_name(enum om_opt_type type)
 
 void om_conf_write_example(struct om_buf *out)
 {
-    om_buf_append_text(out, "# omma.yaml: everything has a default; cameras are all it takes.\n\n"
-                            "cameras:\n"
-                            "  gate: rtsp://user:${GATE_PASSWORD}@10.0.0.7/stream1\n"
-                            "  # yard:\n"
-                            "  #   source: rtsp://10.0.0.8/stream1\n"
-                            "  #   fallback: yard.jpg\n"
-                            "  #   model: yolox_nano_416\n"
-                            "  #   detect-fps: 5\n"
-                            "  #   zones: {door: {points: [[0.1, 0.2], [0.4, 0.2], [0.4, 0.9]], "
-                            "classes: [person]}}\n"
-                            "  #   lines: {road: {points: [[0.1, 0.6], [0.9, 0.6]]}}\n\n");
+    om_buf_append_text(out,
+                       "# omma.yaml: everything has a default; cameras are all it takes.\n\n"
+                       "cameras:\n"
+                       "  gate: rtsp://user:${GATE_PASSWORD}@10.0.0.7/stream1\n"
+                       "  # demo: \"test:\"   # the built-in scene; quoted, because of the colon\n"
+                       "  # yard:\n"
+                       "  #   source: rtsp://10.0.0.8/stream1\n"
+                       "  #   fallback: yard.jpg\n"
+                       "  #   model: yolox_nano_416\n"
+                       "  #   detect-fps: 5\n"
+                       "  #   zones: {door: {points: [[0.1, 0.2], [0.4, 0.2], [0.4, 0.9]], "
+                       "classes: [person]}}\n"
+                       "  #   lines: {road: {points: [[0.1, 0.6], [0.9, 0.6]]}}\n\n");
     for (int i = -1; i < 0 || om_conf_groups()[i]; i++) {
         const struct om_opt_group *group = i < 0 ? &om_conf_top_group : om_conf_groups()[i];
         if (i >= 0)

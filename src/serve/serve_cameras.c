@@ -168,7 +168,7 @@ void om_serve_get_camera(void *ctx, struct om_exchange *x)
 static void reply_no_picture(struct om_exchange *x, const struct om_camera_status *status)
 {
     char detail[400];
-    snprintf(detail, sizeof(detail), "camera \"%s\" has no picture yet: it is %s%s%s", status->id,
+    snprintf(detail, sizeof(detail), "camera \"%s\" has no picture yet (%s%s%s)", status->id,
              om_camera_state_name(status->state), status->reason[0] ? ", " : "", status->reason);
     om_exchange_set_header(x, "Retry-After", "1");
     om_exchange_problem(x, 503, detail, status->hint[0] ? status->hint : "try again in a second");

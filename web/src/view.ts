@@ -48,9 +48,9 @@ function whyStills(camera: Camera): string {
   if (camera.state === 'fallback') return 'The camera is away; this is its fallback.';
   if (camera.state === 'ended') return 'This is the last picture.';
   if (camera.state === 'stalled') return 'Nothing comes from the camera; this is its last picture.';
-  const codec = CODEC_NAMES[camera.codec ?? ''] ?? 'this source';
+  const codec = CODEC_NAMES[camera.codec ?? ''] ?? 'raw pictures';
   if (camera.live === 'fmp4') return `This browser cannot play ${codec} (${camera.codecs}): ${STILLS_NOTE}.`;
-  return `${codec === 'this source' ? 'This source cannot' : `${codec} cannot`} be played as video here: ${STILLS_NOTE}.`;
+  return `Shown as ${STILLS_NOTE}: browsers do not play ${codec} as video.`;
 }
 
 export class View {
