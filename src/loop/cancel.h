@@ -10,10 +10,10 @@
 
 struct om_cancel {
     atomic_bool is_set;
-    int fd;  // eventfd, readable once set; for poll()
+    int fd;  // eventfd, readable once set; for poll(). -1 when the process is out of descriptors
 };
 
-// Aborts when no descriptor can be had (start-up only).
+// Never fails: without a descriptor the waits look at the flag every 50 ms instead.
 void om_cancel_init(struct om_cancel *cancel);
 void om_cancel_finish(struct om_cancel *cancel);
 void om_cancel_set(struct om_cancel *cancel);

@@ -333,6 +333,18 @@ static void test_cancel(void)
     om_assert(om_time_mono_us() - start_us < OM_SECOND);
     om_thread_join(&thread);
     om_cancel_finish(&cancel);
+
+    // Out of descriptors it still works, only less promptly.
+    om_cancel_init(&cancel);
+    (void)close(cancel.fd);
+    cancel.fd = -1;
+    om_assert(!om_cancel_sleep_until(&cancel, om_time_mono_us() + 5 * OM_MS));
+    om_assert(om_thread_start(&thread, "cancel", 0, cancel_later, &cancel));
+    start_us = om_time_mono_us();
+    om_assert(om_cancel_sleep_until(&cancel, start_us + 10 * OM_SECOND));
+    om_assert(om_time_mono_us() - start_us < OM_SECOND);
+    om_thread_join(&thread);
+    om_cancel_finish(&cancel);
 }
 
 int main(void)

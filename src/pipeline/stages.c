@@ -38,6 +38,8 @@ enum {
     BOXES_BYTES_USUAL = 4 * 1024,  // some forty objects
 };
 
+#define EPOCH_NONE UINT32_MAX  // no stream has it
+
 // A result on its way from the engine back to the lane.
 struct result {
     struct om_frame *frame;
@@ -529,10 +531,22 @@ static bool open_decoder(struct om_stages *stages, const struct om_mail *mail)
     return stages->decoder;
 }
 
+// What was tracked is over with the stream it was seen in.
+static void end_stream(struct om_stages *stages)
+{
+    bool was_watched = stages->decoder && !stages->is_fallback;
+    close_decoder(stages);
+    om_auto_ref(om_frame) last = was_watched ? om_stages_snapshot(stages) : NULL;
+    if (!last)
+        return;
+    end_tracks(stages, last);
+    stages->epoch = EPOCH_NONE;  // results still on their way are nobody's any more
+}
+
 static void decode(struct om_stages *stages, const struct om_mail *mail)
 {
     if (!mail->packet) {
-        close_decoder(stages);
+        end_stream(stages);
         om_with_lock(&stages->lock);
         stages->stats.flushes++;
         return;
