@@ -171,30 +171,9 @@ static void on_item(void *ctx, const struct om_offline_item *item)
 
 // ---- an input is over --------------------------------------------------------------------------
 
-static void write_count(struct om_json_writer *w, const struct om_count *count)
-{
-    om_json_object(w);
-    om_json_kv_text(w, "shape", count->shape);
-    om_json_kv_text(w, "kind", count->is_line ? "line" : "zone");
-    om_json_kv_text(w, "label", count->label);
-    if (count->is_line) {
-        om_json_kv_int(w, "left_to_right", (int64_t)count->left_to_right);
-        om_json_kv_int(w, "right_to_left", (int64_t)count->right_to_left);
-    } else {
-        om_json_kv_int(w, "entered", (int64_t)count->entered);
-        om_json_kv_int(w, "left", (int64_t)count->left);
-        om_json_kv_int(w, "inside", count->inside);
-        om_json_kv_double(w, "dwell_mean_s", count->dwell_mean_s, 3);
-    }
-    om_json_object_end(w);
-}
-
 static void write_counts(struct detect *d, const char *file, int64_t items,
                          struct om_traffic *traffic)
 {
-    enum { COUNTS_MAX = 512 };
-    struct om_count *counts = om_new_array(struct om_count, COUNTS_MAX);
-    int n = OM_MIN(om_traffic_counts(traffic, counts, COUNTS_MAX), COUNTS_MAX);
     om_buf_clear(&d->line);
     struct om_json_writer w;
     om_json_begin(&w, &d->line);
@@ -202,13 +181,9 @@ static void write_counts(struct detect *d, const char *file, int64_t items,
     om_json_kv_text(&w, "file", file);
     om_json_kv_int(&w, "frames", items);
     om_json_key(&w, "counts");
-    om_json_array(&w);
-    for (int i = 0; i < n; i++)
-        write_count(&w, &counts[i]);
-    om_json_array_end(&w);
+    om_traffic_write_counts(traffic, &w);
     om_json_object_end(&w);
     put_line(d);
-    om_free(counts);
 }
 
 static void on_input_end(void *ctx, const char *file, int64_t items, struct om_traffic *traffic,

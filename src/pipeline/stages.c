@@ -613,32 +613,10 @@ bool om_stages_boxes_json(struct om_stages *stages, uint64_t *seq, struct om_buf
 
 void om_stages_counts_json(struct om_stages *stages, struct om_buf *out)
 {
-    enum { COUNTS_MAX = 512 };
-    struct om_count *counts = om_new_array(struct om_count, COUNTS_MAX);
-    int n = OM_MIN(om_traffic_counts(stages->traffic, counts, COUNTS_MAX), COUNTS_MAX);
     struct om_json_writer w;
     om_json_begin(&w, out);
     om_json_object(&w);
     om_json_key(&w, "counts");
-    om_json_array(&w);
-    for (int i = 0; i < n; i++) {
-        const struct om_count *count = &counts[i];
-        om_json_object(&w);
-        om_json_kv_text(&w, "shape", count->shape);
-        om_json_kv_text(&w, "kind", count->is_line ? "line" : "zone");
-        om_json_kv_text(&w, "label", count->label);
-        if (count->is_line) {
-            om_json_kv_int(&w, "left_to_right", (int64_t)count->left_to_right);
-            om_json_kv_int(&w, "right_to_left", (int64_t)count->right_to_left);
-        } else {
-            om_json_kv_int(&w, "entered", (int64_t)count->entered);
-            om_json_kv_int(&w, "left", (int64_t)count->left);
-            om_json_kv_int(&w, "inside", count->inside);
-            om_json_kv_double(&w, "dwell_mean_s", count->dwell_mean_s, 3);
-        }
-        om_json_object_end(&w);
-    }
-    om_json_array_end(&w);
+    om_traffic_write_counts(stages->traffic, &w);
     om_json_object_end(&w);
-    om_free(counts);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/str.h"
 #include "base/time.h"
 
@@ -99,4 +100,31 @@ int om_counts_copy(struct om_counts *counts, struct om_count *out, int n)
     if (n > 0)
         memcpy(out, counts->items, sizeof(out[0]) * (size_t)OM_MIN(n, counts->count));
     return counts->count;
+}
+
+static void write_count(struct om_json_writer *w, const struct om_count *count)
+{
+    om_json_object(w);
+    om_json_kv_text(w, "shape", count->shape);
+    om_json_kv_text(w, "kind", count->is_line ? "line" : "zone");
+    om_json_kv_text(w, "label", count->label);
+    if (count->is_line) {
+        om_json_kv_int(w, "left_to_right", (int64_t)count->left_to_right);
+        om_json_kv_int(w, "right_to_left", (int64_t)count->right_to_left);
+    } else {
+        om_json_kv_int(w, "entered", (int64_t)count->entered);
+        om_json_kv_int(w, "left", (int64_t)count->left);
+        om_json_kv_int(w, "inside", count->inside);
+        om_json_kv_double(w, "dwell_mean_s", count->dwell_mean_s, 3);
+    }
+    om_json_object_end(w);
+}
+
+void om_counts_write(struct om_counts *counts, struct om_json_writer *w)
+{
+    om_with_lock(&counts->lock);
+    om_json_array(w);
+    for (int i = 0; i < counts->count; i++)
+        write_count(w, &counts->items[i]);
+    om_json_array_end(w);
 }

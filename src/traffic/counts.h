@@ -3,6 +3,8 @@
 
 #pragma once
 
+struct om_json_writer;
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,3 +33,5 @@ void om_counts_enter(struct om_counts *counts, const char *zone, const char *lab
 void om_counts_leave(struct om_counts *counts, const char *zone, const char *label,
                      int64_t dwell_us);
 int om_counts_copy(struct om_counts *counts, struct om_count *out, int n);
+// As om_traffic_write_counts().
+void om_counts_write(struct om_counts *counts, struct om_json_writer *w);

@@ -74,6 +74,11 @@ int om_traffic_counts(struct om_traffic *traffic, struct om_count *out, int n)
     return om_counts_copy(&traffic->counts, out, n);
 }
 
+void om_traffic_write_counts(struct om_traffic *traffic, struct om_json_writer *w)
+{
+    om_counts_write(&traffic->counts, w);
+}
+
 uint64_t om_traffic_dropped(const struct om_traffic *traffic)
 {
     return traffic->dropped;

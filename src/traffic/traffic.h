@@ -17,6 +17,7 @@
 #include "scene/measure.h"
 #include "scene/zone.h"
 
+struct om_json_writer;
 struct om_labels;
 struct om_traffic;
 struct om_tracks;
@@ -46,3 +47,5 @@ struct om_count {
 };
 // Copies up to `n` counts (one per shape and label seen), returns how many there are. Any thread.
 int om_traffic_counts(struct om_traffic *traffic, struct om_count *out, int n);
+// All of them as a JSON array of {"shape","kind","label",...}. Any thread.
+void om_traffic_write_counts(struct om_traffic *traffic, struct om_json_writer *w);
