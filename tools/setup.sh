@@ -160,12 +160,16 @@ accept_ort_header() { # FILE
 }
 
 ort_header_from_debian() {
-    local apt=$tmp/apt keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    local apt=$tmp/apt keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror
     accept_ort_header /usr/include/onnxruntime/onnxruntime_c_api.h && return 0
     [ -f "$keyring" ] && command -v apt-get >/dev/null || return 1
+    # The mirror that this machine uses for everything else.
+    # shellcheck disable=SC2016  # apt's own variable
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | sed '/security/d' | sed -n 1p)
+    [ -n "$mirror" ] || return 1
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/deb"
     # Lists and caches of its own: the machine's package state stays as it is.
-    echo "deb [signed-by=$keyring] http://deb.debian.org/debian trixie main" >"$apt/sources.list"
+    echo "deb [signed-by=$keyring] $mirror trixie main" >"$apt/sources.list"
     local options=(
         -q -o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
         -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o Acquire::Languages=none
