@@ -238,6 +238,10 @@ struct om_av *om_av_open(const struct om_av_how *how, struct om_cancel *cancel,
         explain(av, rc, err);
         return NULL;
     }
+    // What has a length is a recording, even where cameras are looked for: it is paced, and it
+    // ends.
+    if (!how->skips_probe && av->ctx->duration > 0)
+        av->is_live = false;
     return om_steal(&av);
 }
 

@@ -90,12 +90,12 @@ enum om_status om_live_open(struct om_source *source, struct om_live *live,
     enum om_status status = om_av_info(live->av, &source->info, say);
     if (status != OM_OK)
         return status;
-    om_media_clock_init(&source->clock, true, om_av_wrap_us(live->av));
+    om_media_clock_init(&source->clock, source->info.is_live, om_av_wrap_us(live->av));
     return wait_for_key(source, live, say);
 }
 
-enum om_status om_live_read(struct om_source *source, struct om_live *live, struct om_packet **ret,
-                            struct om_error *err)
+static enum om_status take_next(struct om_source *source, struct om_live *live,
+                                struct om_packet **ret, struct om_error *err)
 {
     if (live->first) {
         *ret = om_steal(&live->first);
@@ -103,6 +103,25 @@ enum om_status om_live_read(struct om_source *source, struct om_live *live, stru
     }
     enum om_status status = too_long_without_key(source, live, err);
     return status != OM_OK ? status : next_packet(source, live, ret, err);
+}
+
+enum om_status om_live_read(struct om_source *source, struct om_live *live, struct om_packet **ret,
+                            struct om_error *err)
+{
+    struct om_packet *packet = NULL;
+    enum om_status status = take_next(source, live, &packet, err);
+    if (status != OM_OK)
+        return status;
+    // A recording comes as fast as the network gives it; a camera at its own pace.
+    if (!source->info.is_live) {
+        if (om_source_pace(source, packet->dts_us) != OM_OK) {
+            om_packet_unref(&packet);
+            return om_error_set(err, OM_CANCELLED, "cancelled");
+        }
+        packet->arrival_us = om_time_mono_us();
+    }
+    *ret = packet;
+    return OM_OK;
 }
 
 void om_live_close(struct om_live *live)
