@@ -21,6 +21,7 @@
 #include "base/thread.h"
 #include "base/time.h"
 #include "conf/config.h"
+#include "conf/history.h"
 #include "loop/loop.h"
 #include "loop/workers.h"
 #include "pipeline/control.h"
@@ -65,23 +66,36 @@ struct server {
 
 // ---- options -----------------------------------------------------------------------------------
 
+static bool add_source(struct server *server, const char *source, struct om_error *err)
+{
+    enum om_source_kind kind;
+    char safe[OM_SOURCE_TEXT_SIZE], id[OM_CAMERA_ID_SIZE];
+    if (om_source_classify(source, &kind, safe, err) != OM_OK)
+        return false;
+    om_camera_id_suggest(server->conf, source, id);
+    om_auto_free char *copy = om_strdup(source);
+    const struct om_conf_camera cam = {.id = id, .source = copy, .enabled = true};
+    return om_conf_put_camera(server->conf, &cam, err);
+}
+
+// The very first start, with nothing given: the test scene, so that there is something to see.
+static bool add_demo(struct server *server, struct om_error *err)
+{
+    if (server->config_file || server->conf->camera_count > 0)
+        return true;
+    om_auto(om_history) history = om_history_open(server->conf->home, err);
+    if (!history)
+        return false;
+    return !om_history_is_empty(history) || add_source(server, "test:", err);
+}
+
 static bool add_sources(struct server *server, struct om_error *err)
 {
     for (int i = 0; i < server->args.positional_count; i++) {
-        const char *source = server->sources[i];
-        enum om_source_kind kind;
-        char safe[OM_SOURCE_TEXT_SIZE], id[OM_CAMERA_ID_SIZE];
-        if (om_source_classify(source, &kind, safe, err) != OM_OK)
-            return false;
-        om_camera_id_suggest(server->conf, source, id);
-        struct om_conf_camera cam = {.id = id, .enabled = true};
-        cam.source = om_strdup(source);
-        bool is_ok = om_conf_put_camera(server->conf, &cam, err);
-        om_free(cam.source);
-        if (!is_ok)
+        if (!add_source(server, server->sources[i], err))
             return false;
     }
-    return true;
+    return add_demo(server, err);
 }
 
 struct flag {

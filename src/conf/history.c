@@ -185,6 +185,11 @@ void om_history_close(struct om_history *history)
     om_free(history);
 }
 
+bool om_history_is_empty(const struct om_history *history)
+{
+    return history->version == 0;
+}
+
 bool om_history_lay_over(const struct om_history *history, struct om_conf *conf,
                          struct om_error *err)
 {

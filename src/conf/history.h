@@ -25,6 +25,8 @@ static inline void om_history_destroy(struct om_history *history)
 }
 OM_DEFINE_AUTO(om_history);
 
+// Whether nothing was ever changed (or all of it was taken back).
+bool om_history_is_empty(const struct om_history *history);
 // Lays the newest version over `conf`: cameras that were added or changed, and those that were
 // removed.
 OM_MUST_USE bool om_history_lay_over(const struct om_history *history, struct om_conf *conf,
