@@ -141,7 +141,7 @@ def test_add_and_remove_many_times(server):
         server.wait_for(lambda: server.camera("guest")["frames"]["decoded"] > 0, 10)
         assert server.request("DELETE", "/api/v1/cameras/guest")[0] == 204
 
-    for _ in range(10):
+    for _ in range(30):  # the allocator's and the pools' high-water marks come first
         one()
     before = size()
     for _ in range(50):

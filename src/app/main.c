@@ -6,6 +6,7 @@
 
 #include "app/args.h"
 #include "app/commands.h"
+#include "base/mem.h"
 
 static const struct command {
     const char *name;
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
 {
     // A closed pipe is an error of that write, not the end of the program.
     (void)signal(SIGPIPE, SIG_IGN);
+    om_mem_share_arenas();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help();

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,4 +83,12 @@ void om_auto_free_cleanup(void *ptr_to_ptr)
 uint64_t om_mem_alloc_count(void)
 {
     return atomic_load_explicit(&alloc_count, memory_order_relaxed);
+}
+
+void om_mem_share_arenas(void)
+{
+    enum { ARENAS = 2, MMAP_BYTES = 256 * 1024 };
+    (void)mallopt(M_ARENA_MAX, ARENAS);
+    // A fixed threshold: pictures go back to the kernel when they are freed, whatever came before.
+    (void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 }

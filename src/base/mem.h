@@ -43,5 +43,10 @@ void om_free(void *ptr);
 void om_auto_free_cleanup(void *ptr_to_ptr);
 #define om_auto_free __attribute__((cleanup(om_auto_free_cleanup)))
 
+// For programs with many threads, once at their start: the C library's default of eight arenas a
+// core would keep what each thread once needed for ever; two hold the process to about what is in
+// use.
+void om_mem_share_arenas(void);
+
 // Allocations (om_alloc, om_try_..., om_realloc, om_strdup) since the process started, all threads.
 uint64_t om_mem_alloc_count(void);

@@ -5,7 +5,7 @@
 #include "media/packet.h"
 #include "media/stream.h"
 #include "record/mp4_box.h"
-#include "record/param_sets.h"
+#include "media/param_sets.h"
 
 enum {
     TIMESCALE = 1000000,  // the media clock's own unit: no time is ever rounded

@@ -1,9 +1,9 @@
-#include "record/nal.h"
+#include "media/nal.h"
 
 #include <string.h>
 
 #include "base/assert.h"
-#include "record/bits.h"
+#include "media/bits.h"
 
 enum { SIDE_MAX = 16384 };
 

@@ -1,4 +1,4 @@
-#include "record/param_sets.h"
+#include "media/param_sets.h"
 
 #include <stdio.h>
 

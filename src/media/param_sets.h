@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "record/nal.h"
+#include "media/nal.h"
 
 enum { OM_PARAM_SETS_MAX = 64, OM_PARAM_SET_BYTES_MAX = 8192 };
 

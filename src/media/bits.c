@@ -1,4 +1,4 @@
-#include "record/bits.h"
+#include "media/bits.h"
 
 #include "base/assert.h"
 
