@@ -3,9 +3,9 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "media/packet.h"
+#include "media/param_sets.h"
 #include "media/stream.h"
 #include "record/mp4_box.h"
-#include "media/param_sets.h"
 
 enum {
     TIMESCALE = 1000000,  // the media clock's own unit: no time is ever rounded
