@@ -1,9 +1,10 @@
-// Engine: one loaded model, its worker threads, and the newest-frame slots of the cameras. An idle
-// worker takes what waits, in the order the slots were filled, up to the batch the model can take:
-// batch size is a result of load, never a setting.
+// Engine: one loaded model, its worker threads, and the slots of the cameras and other callers. An
+// idle worker takes what waits up to what one run can hold: batch size is a result of load, never
+// a setting.
 //
-// A slot holds at most one frame; a newer one overwrites it (counted). The result goes to the
-// slot's callback in a worker thread: it may only hand over (post, wake a lane).
+// A slot holds at most one look (a frame and the regions of it to look at); a newer one overwrites
+// it (counted). The result goes to the slot's callback in a worker thread: it may only hand over
+// (post, wake a lane).
 
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "infer/model.h"
+#include "scene/region.h"
 
 struct om_engine;
 struct om_slot;
@@ -22,17 +24,49 @@ struct om_engine_opts {
     int batch_max;  // 0 = what the model can take, at most 16
 };
 
+struct om_slot_opts {
+    struct om_detect_opts detect;
+    int priority;   // higher goes first
+    double weight;  // share among those of one priority; 0 = 1
+};
+#define OM_SLOT_OPTS_DEFAULT ((struct om_slot_opts){OM_DETECT_OPTS_DEFAULT, 0, 1})
+
+// What to look at in one frame.
+struct om_look {
+    struct om_frame *frame;     // the reference passes to the engine
+    struct om_regions regions;  // in pixels of the stored picture; count 0 = the whole picture
+    int64_t deadline_us;        // om_time_mono_us() until which the answer is useful; 0 = none
+    int64_t linger_us;  // how long it may wait for company in its run, to cost less; 0 = not at all
+};
+
 struct om_slot_result {
     struct om_frame *frame;          // the reference passes to the receiver
-    const struct om_result *result;  // valid during the callback
-    enum om_status status;
-    int64_t queued_us;  // how long it waited in the slot
-    int batch;          // pictures in that run
+    const struct om_result *result;  // of all regions, in pixels of the upright picture; valid
+                                     // during the callback
+    // Where an object would have been seen, by its centre; count 0 = the whole picture. Valid
+    // during the callback.
+    const struct om_regions *looked;
+    enum om_status status;  // OM_TIMEOUT: its deadline passed before a worker was free
+    int64_t queued_us;      // how long it waited in the slot
+    int batch;              // pictures in that run
 };
 typedef void om_slot_fn(void *ctx, struct om_slot_result *result);
 
 struct om_slot_stats {
-    uint64_t put, run, overwritten;
+    uint64_t put, run, overwritten, overdue;
+};
+
+// Sums since the engine began.
+struct om_engine_stats {
+    uint64_t looks;               // that were run
+    uint64_t regions;             // of them, as run (a whole picture counts as one)
+    uint64_t runs;                // of the network
+    uint64_t canvases;            // network inputs in those runs
+    uint64_t used_px, canvas_px;  // input pixels that held pictures, and all: the fill share
+    uint64_t overwritten, overdue, failed;  // looks that gave no answer
+    int64_t busy_us;                        // time of the workers from taking to delivering
+    int64_t queue_us_p50, queue_us_p99;     // how long looks waited
+    int waiting;                            // slots, now
 };
 
 // Takes over `model` (also on failure).
@@ -43,13 +77,18 @@ void om_engine_destroy(struct om_engine *engine);
 OM_DEFINE_AUTO(om_engine);
 struct om_model *om_engine_model(struct om_engine *engine);
 
-OM_MUST_USE struct om_slot *om_slot_open(struct om_engine *engine,
-                                         const struct om_detect_opts *opts, om_slot_fn *fn,
-                                         void *ctx);
+// Any thread.
+struct om_engine_stats om_engine_stats(struct om_engine *engine);
+
+OM_MUST_USE struct om_slot *om_slot_open(struct om_engine *engine, const struct om_slot_opts *opts,
+                                         om_slot_fn *fn, void *ctx);
 // After it returns, fn is not called any more. Not from within fn. Accepts NULL.
 void om_slot_close(struct om_slot *slot);
-// Takes the caller's reference of `frame`; never waits.
+// Takes look->frame, which is NULL afterwards; never waits. Regions outside the picture are cut to
+// it; when nothing is left of any, fn hears OM_INVALID. What is no detector sees the first only.
+void om_slot_look(struct om_slot *slot, struct om_look *look);
+// The same for a whole picture; takes the caller's reference of `frame`.
 void om_slot_put(struct om_slot *slot, struct om_frame *frame);
-// Whether a frame waits or runs.
+// Whether a look waits or runs.
 bool om_slot_is_busy(struct om_slot *slot);
 struct om_slot_stats om_slot_stats(struct om_slot *slot);

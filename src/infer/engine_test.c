@@ -3,6 +3,7 @@
 
 #include "infer/engine.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +78,7 @@ static void check_cameras(const char *shared, const char *name, int workers)
 {
     om_auto(om_engine) engine = start(shared, name, workers);
     struct camera cams[CAMERAS];
-    const struct om_detect_opts opts = OM_DETECT_OPTS_DEFAULT;
+    const struct om_slot_opts opts = OM_SLOT_OPTS_DEFAULT;
 
     for (int i = 0; i < CAMERAS; i++) {
         cams[i] = (struct camera){.slot = NULL};
@@ -108,7 +109,7 @@ static void check_closing(const char *shared)
 {
     om_auto(om_engine) engine = start(shared, "mnist", 1);
     struct camera good = {.slot = NULL}, bad = {.slot = NULL};
-    const struct om_detect_opts opts = OM_DETECT_OPTS_DEFAULT;
+    const struct om_slot_opts opts = OM_SLOT_OPTS_DEFAULT;
 
     om_mutex_init(&good.lock);
     om_mutex_init(&bad.lock);
@@ -130,6 +131,52 @@ static void check_closing(const char *shared)
     om_mutex_finish(&bad.lock);
 }
 
+struct seen {
+    atomic_int answers;
+    enum om_status status;
+    struct om_regions looked;
+};
+
+static void on_look(void *ctx, struct om_slot_result *result)
+{
+    struct seen *seen = ctx;
+    seen->status = result->status;
+    seen->looked = *result->looked;
+    om_frame_unref(&result->frame);
+    atomic_fetch_add(&seen->answers, 1);
+}
+
+static enum om_status look_at(struct om_slot *slot, struct seen *seen, const struct om_look *how)
+{
+    struct om_look look = *how;
+    int before = atomic_load(&seen->answers);
+
+    look.frame = make_frame(OM_PIX_GREY, 1);
+    om_slot_look(slot, &look);
+    om_assert(!look.frame);
+    while (atomic_load(&seen->answers) == before)
+        om_time_sleep_us(200);
+    return seen->status;
+}
+
+// Looks at parts of a picture, at nothing of it, and too late.
+static void check_looks(const char *shared)
+{
+    om_auto(om_engine) engine = start(shared, "mnist", 1);
+    struct seen seen = {.answers = 0};
+    struct om_slot *slot = om_slot_open(engine, &OM_SLOT_OPTS_DEFAULT, on_look, &seen);
+    const struct om_look part = {.regions = {1, {{4, 4, 20, 20}}}};
+    const struct om_look outside = {.regions = {1, {{40, 4, 20, 20}}}};
+    const struct om_look late = {.deadline_us = om_time_mono_us() - 1};
+
+    om_assert(look_at(slot, &seen, &part) == OM_OK && seen.looked.count == 1);
+    om_assert(look_at(slot, &seen, &outside) == OM_INVALID);
+    om_assert(look_at(slot, &seen, &late) == OM_TIMEOUT);
+    struct om_engine_stats stats = om_engine_stats(engine);
+    om_assert(stats.looks == 2 && stats.overdue == 1 && stats.waiting == 0);
+    om_slot_close(slot);
+}
+
 int main(void)
 {
     const char *shared = getenv("OMMA_SHARED");
@@ -144,5 +191,6 @@ int main(void)
     check_cameras(shared, "mnist", 3);
     check_cameras(shared, "osnet_x0_25_msmt17", 1);
     check_closing(shared);
+    check_looks(shared);
     return 0;
 }

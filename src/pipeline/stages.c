@@ -140,7 +140,7 @@ struct om_stages *om_stages_create(const struct om_stages_opts *opts)
     om_stages_set_conf(stages, opts->conf);
     if (stages->engine) {
         stages->labels = om_model_manifest(om_engine_model(stages->engine))->labels;
-        stages->slot = om_slot_open(stages->engine, &OM_DETECT_OPTS_DEFAULT, on_result, stages);
+        stages->slot = om_slot_open(stages->engine, &OM_SLOT_OPTS_DEFAULT, on_result, stages);
     } else {
         motion_labels(stages);
     }
