@@ -441,6 +441,26 @@ enum om_status om_pipeline_boxes_json(struct om_pipeline *pipeline, om_str id, u
     return has_new ? OM_OK : OM_AGAIN;
 }
 
+int om_pipeline_boxes_json_all(struct om_pipeline *pipeline, uint64_t *seq, om_str before,
+                               om_str after, struct om_buf *out)
+{
+    int found = 0;
+    om_with_lock(&pipeline->lock);
+    uint64_t seen = *seq;
+    *seq = om_stages_results_seq();
+    for (int i = 0; i < pipeline->count; i++) {
+        struct om_stages *stages = om_camera_stages(pipeline->seats[i]->cam);
+        uint64_t camera_seq = seen;
+        if (om_stages_boxes_seq(stages) <= seen)
+            continue;
+        om_buf_append_str(out, before);
+        (void)om_stages_boxes_json(stages, &camera_seq, out);
+        om_buf_append_str(out, after);
+        found++;
+    }
+    return found;
+}
+
 struct om_feed *om_pipeline_feed_open(struct om_pipeline *pipeline, om_str id,
                                       void (*wake)(void *ctx), void *ctx, struct om_error *err)
 {

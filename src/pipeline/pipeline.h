@@ -108,7 +108,11 @@ const void *om_feed_stream_key(const struct om_feed *feed);
 
 // The newest result of a camera as JSON (one line):
 // {"camera","epoch","pts_us","wall","width","height", "objects":[{"id","label","score","box"}]};
-// for drawing boxes in step with the picture. `seq` counts results; OM_AGAIN when it has not
-// changed since *seq.
+// for drawing boxes in step with the picture. `seq` counts the results of all cameras; OM_AGAIN
+// when there is none newer than *seq.
 OM_MUST_USE enum om_status om_pipeline_boxes_json(struct om_pipeline *pipeline, om_str id,
                                                   uint64_t *seq, struct om_buf *out);
+// The same for every camera that has a result newer than *seq, each between `before` and `after`.
+// Returns how many. One that comes meanwhile may be there again the next time.
+int om_pipeline_boxes_json_all(struct om_pipeline *pipeline, uint64_t *seq, om_str before,
+                               om_str after, struct om_buf *out);

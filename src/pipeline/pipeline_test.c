@@ -97,10 +97,33 @@ static void ask(void *ctx)
         om_buf_init(&buf, 1 << 20);
         uint64_t seq = 0;
         (void)!om_pipeline_boxes_json(room.pipeline, OM_STR("b"), &seq, &buf);
+        (void)om_pipeline_boxes_json_all(room.pipeline, &seq, OM_STR(""), OM_STR("\n"), &buf);
         (void)!om_pipeline_counts_json(room.pipeline, OM_STR("a"), &buf);
         om_metric_render(&buf);
         om_time_sleep_us(OM_MS);
     }
+}
+
+// Both cameras' newest results come, once; afterwards only what is newer.
+static void test_boxes_of_all(void)
+{
+    om_auto_buf buf;
+    om_buf_init(&buf, 1 << 20);
+    uint64_t seq = 0;
+    apply("cameras: {a: 'test:', b: 'test:'}");
+    for (int i = 0; i < 1000; i++) {
+        om_buf_clear(&buf);
+        seq = 0;
+        if (om_pipeline_boxes_json_all(room.pipeline, &seq, OM_STR("<"), OM_STR(">"), &buf) == 2)
+            break;
+        om_time_sleep_us(5 * OM_MS);
+    }
+    om_assert(om_str_find(om_buf_str(&buf), OM_STR("<{\"camera\":\"a\",")) == 0);
+    om_assert(om_str_find(om_buf_str(&buf), OM_STR("}><{\"camera\":\"b\",")) > 0);
+    apply("cameras: {}");
+    om_buf_clear(&buf);
+    om_assert(om_pipeline_boxes_json_all(room.pipeline, &seq, OM_STR(""), OM_STR(""), &buf) == 0);
+    om_assert(buf.len == 0 && seq > 0);
 }
 
 static void on_boxes(void *ctx)
@@ -140,6 +163,7 @@ int main(void)
     room_init(&room);
     test_apply_keeps_what_did_not_change();
     test_a_failing_model_stops_nothing();
+    test_boxes_of_all();
     test_questions_while_cameras_come_and_go();
     room_finish(&room);  // with cameras that run
     return 0;

@@ -1,5 +1,6 @@
 #include "pipeline/stages.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "alert/alert.h"
@@ -39,6 +40,10 @@ enum {
 };
 
 #define EPOCH_NONE UINT32_MAX  // no stream has it
+
+// Counts the results of all cameras. It moves on under the lock of the stages that have the result,
+// so whoever reads it first and then asks every camera has seen all up to there.
+static atomic_uint_fast64_t results_seq;
 
 // A result on its way from the engine back to the lane.
 struct result {
@@ -302,7 +307,7 @@ static void publish_boxes(struct om_stages *stages, const struct om_alert_frame 
         struct om_buf before = stages->boxes;
         stages->boxes = stages->boxes_work;
         stages->boxes_work = before;
-        stages->boxes_seq++;
+        stages->boxes_seq = atomic_fetch_add(&results_seq, 1) + 1;
         stages->stats.frames_detected++;
         stages->stats.tracks = stages->live_tracks;
         stages->stats.delay_ms = frame->latency_total_ms;
@@ -604,11 +609,22 @@ struct om_frame *om_stages_snapshot(struct om_stages *stages)
 bool om_stages_boxes_json(struct om_stages *stages, uint64_t *seq, struct om_buf *out)
 {
     om_with_lock(&stages->lock);
-    if (stages->boxes_seq == *seq)
+    if (stages->boxes_seq <= *seq)
         return false;
     *seq = stages->boxes_seq;
     om_buf_append_str(out, om_buf_str(&stages->boxes));
     return true;
+}
+
+uint64_t om_stages_boxes_seq(struct om_stages *stages)
+{
+    om_with_lock(&stages->lock);
+    return stages->boxes_seq;
+}
+
+uint64_t om_stages_results_seq(void)
+{
+    return atomic_load(&results_seq);
 }
 
 void om_stages_counts_json(struct om_stages *stages, struct om_buf *out)

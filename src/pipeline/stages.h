@@ -69,3 +69,6 @@ struct om_frame *om_stages_snapshot(struct om_stages *stages);
 void om_stages_counts_json(struct om_stages *stages, struct om_buf *out);
 // False when there is nothing newer than *seq.
 bool om_stages_boxes_json(struct om_stages *stages, uint64_t *seq, struct om_buf *out);
+// Of this camera's newest result, 0 = none yet; of the newest of any camera.
+uint64_t om_stages_boxes_seq(struct om_stages *stages);
+uint64_t om_stages_results_seq(void);

@@ -81,7 +81,7 @@ struct om_serve_filter {
 OM_MUST_USE bool om_serve_filter_read(struct om_exchange *x, struct om_serve_filter *ret);
 
 // ---- boxes and live video -----------------------------------------------------------------------
-om_handler_fn om_serve_get_boxes, om_serve_get_live;
+om_handler_fn om_serve_get_all_boxes, om_serve_get_boxes, om_serve_get_live;
 OM_MUST_USE struct om_serve_boxes *om_serve_boxes_create(struct om_serve *serve);
 void om_serve_boxes_destroy(struct om_serve_boxes *boxes);  // accepts NULL
 OM_MUST_USE struct om_serve_live *om_serve_live_create(struct om_serve *serve);

@@ -146,6 +146,19 @@ enum om_status om_pipeline_boxes_json(struct om_pipeline *p, om_str id, uint64_t
     return OM_OK;
 }
 
+int om_pipeline_boxes_json_all(struct om_pipeline *p, uint64_t *seq, om_str before, om_str after,
+                               struct om_buf *out)
+{
+    om_with_lock(&p->lock);
+    if (p->seq <= *seq)
+        return 0;
+    *seq = p->seq;
+    om_buf_append_str(out, before);
+    om_buf_printf(out, "{\"n\":%llu}", (unsigned long long)p->seq);
+    om_buf_append_str(out, after);
+    return 1;
+}
+
 static void new_boxes(void)
 {
     om_with_lock(&pipeline.lock);
@@ -498,6 +511,12 @@ static void test_boxes(struct server *server)
     new_boxes();
     om_assert(client_number(&early, "data: {\"n\":") == 3);
     om_assert(client_number(&late, "data: {\"n\":") == 3);
+    client_close(&late);
+    client_open(&late, server, "GET /api/v1/boxes HTTP/1.1");
+    om_assert(client_number(&late, "data: {\"n\":") == 3);
+    new_boxes();
+    om_assert(client_number(&early, "data: {\"n\":") == 4);
+    om_assert(client_number(&late, "data: {\"n\":") == 4);
     client_close(&early);
     client_close(&late);
 }
