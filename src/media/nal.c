@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "media/bits.h"
+#include "media/nal_int.h"
 
 enum { SIDE_MAX = 16384 };
 
@@ -133,8 +134,7 @@ static void h264_skip_scaling_list(struct om_bits *bits, int size)
 static void h264_chroma_info(struct om_bits *bits, struct om_sps *sps)
 {
     sps->chroma_format = (int)om_bits_ue(bits);
-    if (sps->chroma_format == 3)
-        om_bits_skip(bits, 1);  // separate_colour_plane_flag
+    sps->has_separate_planes = sps->chroma_format == 3 && om_bits_u(bits, 1) == 1;
     sps->bit_depth_luma = 8 + (int)(om_bits_ue(bits) & 0xff);
     sps->bit_depth_chroma = 8 + (int)(om_bits_ue(bits) & 0xff);
     om_bits_skip(bits, 1);  // qpprime_y_zero_transform_bypass_flag
@@ -146,13 +146,20 @@ static void h264_chroma_info(struct om_bits *bits, struct om_sps *sps)
     }
 }
 
-static void h264_skip_order_count(struct om_bits *bits)
+// log2_..._minus4, as a number of bits; 0 when it is out of range.
+static uint8_t bits_of(uint32_t log2_minus4)
+{
+    return log2_minus4 <= 12 ? (uint8_t)(log2_minus4 + 4) : 0;
+}
+
+static void h264_order_count(struct om_bits *bits, struct om_sps *sps)
 {
     uint32_t type = om_bits_ue(bits);
+    sps->order_type = (uint8_t)OM_MIN(type, 255);
     if (type == 0) {
-        (void)om_bits_ue(bits);
+        sps->order_bits = bits_of(om_bits_ue(bits));
     } else if (type == 1) {
-        om_bits_skip(bits, 1);
+        sps->is_order_delta_zero = om_bits_u(bits, 1) == 1;
         (void)om_bits_se(bits);
         (void)om_bits_se(bits);
         uint32_t count = om_bits_ue(bits);
@@ -198,6 +205,7 @@ static bool h264_size(struct om_bits *bits, struct om_sps *sps)
     int64_t width = ((int64_t)om_bits_ue(bits) + 1) * 16;
     int64_t map_height = ((int64_t)om_bits_ue(bits) + 1) * 16;
     int fields = om_bits_u(bits, 1) ? 1 : 2;  // frame_mbs_only_flag
+    sps->has_fields = fields == 2;
     if (fields == 2)
         om_bits_skip(bits, 1);  // mb_adaptive_frame_field_flag
     om_bits_skip(bits, 1);      // direct_8x8_inference_flag
@@ -229,8 +237,8 @@ static bool h264_sps(struct om_nal nal, struct om_sps *sps)
     if (sps->id > 31 || sps->chroma_format < 0 || sps->chroma_format > 3 ||
         sps->bit_depth_luma > 14 || sps->bit_depth_chroma > 14)
         return false;
-    (void)om_bits_ue(&bits);  // log2_max_frame_num_minus4
-    h264_skip_order_count(&bits);
+    sps->frame_num_bits = bits_of(om_bits_ue(&bits));
+    h264_order_count(&bits, sps);
     (void)om_bits_ue(&bits);  // max_num_ref_frames
     om_bits_skip(&bits, 1);   // gaps_in_frame_num_value_allowed_flag
     if (!h264_size(&bits, sps))
@@ -258,8 +266,7 @@ static bool hevc_size(struct om_bits *bits, struct om_sps *sps)
     sps->chroma_format = (int)(om_bits_ue(bits) & 0xff);
     if (sps->chroma_format > 3)
         return false;
-    if (sps->chroma_format == 3)
-        om_bits_skip(bits, 1);
+    sps->has_separate_planes = sps->chroma_format == 3 && om_bits_u(bits, 1) == 1;
     int64_t width = om_bits_ue(bits);
     int64_t height = om_bits_ue(bits);
     if (om_bits_u(bits, 1)) {
@@ -274,23 +281,28 @@ static bool hevc_size(struct om_bits *bits, struct om_sps *sps)
            set_size(sps, width, height);
 }
 
+bool om_nal_hevc_sps_head(struct om_bits *bits, struct om_sps *sps)
+{
+    om_bits_skip(bits, 4);  // sps_video_parameter_set_id
+    int sub_layers = (int)om_bits_u(bits, 3);
+    if (sub_layers > 6)
+        return false;
+    sps->temporal_layers = sub_layers + 1;
+    sps->is_temporal_nested = om_bits_u(bits, 1) == 1;
+    for (size_t i = 0; i < sizeof(sps->profile_tier_level); i++)
+        sps->profile_tier_level[i] = (uint8_t)om_bits_u(bits, 8);
+    hevc_skip_sub_layers(bits, sub_layers);
+    sps->profile = sps->profile_tier_level[0] & 0x1f;
+    sps->level = sps->profile_tier_level[11];
+    sps->id = om_bits_ue(bits);
+    return sps->id <= 15 && hevc_size(bits, sps);
+}
+
 static bool hevc_sps(struct om_nal nal, struct om_sps *sps)
 {
     struct om_bits bits;
     om_bits_init(&bits, nal.p + 2, nal.n - 2);
-    om_bits_skip(&bits, 4);  // sps_video_parameter_set_id
-    int sub_layers = (int)om_bits_u(&bits, 3);
-    if (sub_layers > 6)
-        return false;
-    sps->temporal_layers = sub_layers + 1;
-    sps->is_temporal_nested = om_bits_u(&bits, 1) == 1;
-    for (size_t i = 0; i < sizeof(sps->profile_tier_level); i++)
-        sps->profile_tier_level[i] = (uint8_t)om_bits_u(&bits, 8);
-    hevc_skip_sub_layers(&bits, sub_layers);
-    sps->profile = sps->profile_tier_level[0] & 0x1f;
-    sps->level = sps->profile_tier_level[11];
-    sps->id = om_bits_ue(&bits);
-    return sps->id <= 15 && hevc_size(&bits, sps);
+    return om_nal_hevc_sps_head(&bits, sps);
 }
 
 // ---- both --------------------------------------------------------------------------------------

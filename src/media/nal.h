@@ -49,6 +49,12 @@ struct om_sps {
     uint8_t profile_tier_level[12];
     int temporal_layers;
     bool is_temporal_nested;
+    bool has_separate_planes;
+    // H.264: what its slice headers need (media/slice.h).
+    uint8_t frame_num_bits;  // of frame_num, 4..16
+    uint8_t order_type;      // pic_order_cnt_type
+    uint8_t order_bits;      // of pic_order_cnt_lsb, 4..16
+    bool is_order_delta_zero, has_fields;
 };
 // False when it is malformed or describes no picture of sides in [1, 16384].
 OM_MUST_USE bool om_sps_parse(enum om_codec codec, struct om_nal nal, struct om_sps *ret);
