@@ -12,6 +12,7 @@
 #include "conf/opt.h"
 #include "infer/engine.h"
 #include "motion/watch.h"
+#include "pipeline/budget.h"
 #include "pipeline/camera.h"
 #include "pipeline/feed.h"
 #include "pipeline/gate.h"
@@ -292,7 +293,9 @@ static bool texts_equal(const char *a, const char *b)
 static bool sections_equal(const struct om_conf *a, const struct om_conf *b)
 {
     for (const struct om_opt_group *const *group = om_pipeline_opt_groups; *group; group++) {
-        if (!om_opt_equal(*group, om_conf_section(a, *group), om_conf_section(b, *group)))
+        // New limits concern who comes, not who is in.
+        if (*group != &om_limits_opt_group &&
+            !om_opt_equal(*group, om_conf_section(a, *group), om_conf_section(b, *group)))
             return false;
     }
     return true;
