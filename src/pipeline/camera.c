@@ -77,7 +77,7 @@ const char *om_camera_state_name(enum om_camera_state state)
         [OM_CAMERA_CONNECTING] = "connecting", [OM_CAMERA_LIVE] = "live",
         [OM_CAMERA_STALLED] = "stalled",       [OM_CAMERA_BACKOFF] = "backoff",
         [OM_CAMERA_FALLBACK] = "fallback",     [OM_CAMERA_ENDED] = "ended",
-        [OM_CAMERA_DISABLED] = "disabled",
+        [OM_CAMERA_DISABLED] = "disabled",     [OM_CAMERA_REFUSED] = "refused",
     };
     om_assert(state >= 0 && state < OM_CAMERA_STATE_COUNT);
     return names[state];
@@ -389,7 +389,7 @@ static void reader_main(void *ctx)
 
 // ---- life --------------------------------------------------------------------------------------
 
-static void start(struct om_camera *cam)
+static void start(struct om_camera *cam, const struct om_error *refusal)
 {
     struct om_error err;
     if (om_source_classify(cam->conf.source, &cam->kind, cam->safe_source, &err) != OM_OK) {
@@ -398,6 +398,10 @@ static void start(struct om_camera *cam)
     }
     if (!cam->conf.enabled) {
         camera_set_state(cam, OM_CAMERA_DISABLED, NULL);
+        return;
+    }
+    if (refusal) {
+        camera_set_state(cam, OM_CAMERA_REFUSED, refusal);
         return;
     }
     if (!om_thread_start(&cam->thread, cam->conf.id, READER_STACK_BYTES, reader_main, cam)) {
@@ -433,8 +437,20 @@ struct om_camera *om_camera_create(const struct om_camera_opts *opts)
     stages.conf = &cam->conf;
     stages.log = &cam->log;
     cam->stages = om_stages_create(&stages);
-    start(cam);
+    start(cam, opts->refusal);
     return cam;
+}
+
+void om_camera_admit(struct om_camera *cam)
+{
+    if (camera_state(cam) != OM_CAMERA_REFUSED)
+        return;
+    {
+        om_with_lock(&cam->lock);
+        cam->status.reason[0] = cam->status.hint[0] = '\0';
+    }
+    camera_set_state(cam, OM_CAMERA_CONNECTING, NULL);
+    start(cam, NULL);
 }
 
 void om_camera_stop(struct om_camera *cam)

@@ -11,7 +11,8 @@
 //       |   +----------------------------+                      |
 //       +-- tries again and again ------------------------------+
 //
-//   LIVE -> ENDED when a file is over; DISABLED when the configuration says so.
+//   LIVE -> ENDED when a file is over; DISABLED when the configuration says so; REFUSED when the
+//   budget does, until om_camera_admit().
 //
 // While an outage lasts the state stays BACKOFF (FALLBACK when a fallback picture shows); tries do
 // not change it. Only the reader thread changes the state, in camera_set_state(), which logs it,
@@ -27,6 +28,7 @@
 struct om_camera;
 struct om_conf_camera;
 struct om_connect_gate;
+struct om_error;
 struct om_stages_opts;
 struct om_source_opts;
 
@@ -37,13 +39,16 @@ struct om_camera_opts {
     struct om_connect_gate *gate;         // borrowed
     int64_t backoff_min_us, backoff_max_us;
     const char *model_name, *model_version;  // borrowed; NULL = motion only
+    const struct om_error *refusal;          // why it may not run; NULL = it may
 };
 
-// Starts at once (unless disabled). Never NULL: what goes wrong is the state.
+// Starts at once (unless disabled or refused). Never NULL: what goes wrong is the state.
 OM_MUST_USE struct om_camera *om_camera_create(const struct om_camera_opts *opts);
 // Stops and waits. Accepts NULL.
 void om_camera_destroy(struct om_camera *cam);
 OM_DEFINE_AUTO(om_camera);
+// Starts one that was refused; nothing for any other. Not at the same time from two threads.
+void om_camera_admit(struct om_camera *cam);
 // Only says that it shall stop; the destroy that follows waits less when all were told before.
 void om_camera_stop(struct om_camera *cam);
 

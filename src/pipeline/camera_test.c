@@ -28,7 +28,8 @@
 static struct room room;
 static struct om_connect_gate gate;
 
-static struct om_camera *start(const char *source, const char *fallback, bool enabled)
+static struct om_camera *start_or_refuse(const char *source, const char *fallback, bool enabled,
+                                         const struct om_error *refusal)
 {
     struct om_watch_opts watch;
     struct om_tracker_opts tracker;
@@ -52,8 +53,14 @@ static struct om_camera *start(const char *source, const char *fallback, bool en
                                         .stages = &stages,
                                         .gate = &gate,
                                         .backoff_min_us = 50 * OM_MS,
-                                        .backoff_max_us = 100 * OM_MS};
+                                        .backoff_max_us = 100 * OM_MS,
+                                        .refusal = refusal};
     return om_camera_create(&opts);
+}
+
+static struct om_camera *start(const char *source, const char *fallback, bool enabled)
+{
+    return start_or_refuse(source, fallback, enabled, NULL);
 }
 
 static struct om_camera_status wait_for(struct om_camera *cam, enum om_camera_state state)
@@ -189,6 +196,23 @@ static void test_disabled(void)
     om_assert(status.reason[0] && status.hint[0]);
 }
 
+// It does not fit: it stands there with the reason, until there is room.
+static void test_no_room(void)
+{
+    struct om_error why;
+    om_error_set(&why, OM_LIMIT, "camera gate refused: it would exceed 2.0 GiB");
+    om_error_hint(&why, "raise limits.memory");
+    om_auto(om_camera) cam = start_or_refuse("test:", NULL, true, &why);
+    struct om_camera_status status = wait_for(cam, OM_CAMERA_REFUSED);
+    om_assert(strcmp(status.reason, why.text) == 0 && strcmp(status.hint, why.hint) == 0);
+    om_camera_admit(cam);
+    status = wait_for(cam, OM_CAMERA_LIVE);
+    om_assert(status.reason[0] == '\0');
+    om_camera_admit(cam);  // one that runs goes on
+    om_auto(om_camera) off = start_or_refuse("test:", NULL, false, &why);
+    om_assert(wait_for(off, OM_CAMERA_DISABLED).reason[0] == '\0');
+}
+
 int main(void)
 {
     const char *shared = getenv("OMMA_SHARED");
@@ -201,6 +225,7 @@ int main(void)
     test_refused();
     test_fallback_picture();
     test_disabled();
+    test_no_room();
     if (has_shared) {
         test_file_ends(shared);
         test_fallback_video(shared);

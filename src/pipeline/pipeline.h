@@ -30,6 +30,7 @@ enum om_camera_state {
     OM_CAMERA_FALLBACK,  // waiting, and the fallback picture shows
     OM_CAMERA_ENDED,     // a file that is over
     OM_CAMERA_DISABLED,
+    OM_CAMERA_REFUSED,  // it does not fit within the limits (pipeline/budget.h)
     OM_CAMERA_STATE_COUNT
 };
 const char *om_camera_state_name(enum om_camera_state state);

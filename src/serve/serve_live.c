@@ -369,6 +369,10 @@ static bool may_view(struct om_serve *serve, struct om_exchange *x,
                             "enable it: PUT {\"enabled\": true} to it");
         return false;
     }
+    if (status->state == OM_CAMERA_REFUSED) {
+        om_exchange_problem(x, 409, status->reason, status->hint);
+        return false;
+    }
     if (is_other_codec(status)) {
         reply_codec(x, status->id, "the stream of this camera cannot be passed on");
         return false;

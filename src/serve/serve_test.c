@@ -97,7 +97,7 @@ struct om_pipeline {
     uint64_t seq;  // of the boxes
 };
 
-static atomic_bool is_disabled;
+static atomic_int camera_state = OM_CAMERA_LIVE;
 static struct om_pipeline pipeline = {.lock = OM_MUTEX_INIT};
 
 int om_pipeline_camera_count(struct om_pipeline *p)
@@ -109,7 +109,7 @@ int om_pipeline_camera_count(struct om_pipeline *p)
 static void fill_status(struct om_camera_status *ret)
 {
     *ret = (struct om_camera_status){.id = "gate", .model = "m"};
-    ret->state = is_disabled ? OM_CAMERA_DISABLED : OM_CAMERA_LIVE;
+    ret->state = (enum om_camera_state)atomic_load(&camera_state);
 }
 
 int om_pipeline_statuses(struct om_pipeline *p, struct om_camera_status *out, int n)
@@ -676,9 +676,12 @@ static void test_not_playable(struct server *server)
     publish(0, true, false, 100);
     om_assert(client_number(&viewer, "HTTP/1.1 ") == 415);
     client_close(&viewer);
-    atomic_store(&is_disabled, true);
+    atomic_store(&camera_state, OM_CAMERA_DISABLED);
     om_assert(status_of(server, "GET /api/v1/cameras/gate/live.mp4 HTTP/1.1") == 409);
-    atomic_store(&is_disabled, false);
+    atomic_store(&camera_state, OM_CAMERA_REFUSED);
+    om_assert(status_of(server, "GET /api/v1/cameras/gate/live.mp4 HTTP/1.1") == 409);
+    om_assert(status_of(server, "GET /health/stream?strict=1 HTTP/1.1") == 503);
+    atomic_store(&camera_state, OM_CAMERA_LIVE);
 }
 
 // ---- changes and the end

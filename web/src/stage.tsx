@@ -13,6 +13,7 @@ const STATE_TEXT: Record<CameraState, string> = {
   fallback: 'Fallback picture',
   ended: 'Ended',
   disabled: 'Switched off',
+  refused: 'Refused',
 };
 
 export function StateBadge({ camera }: { camera: Camera }) {

@@ -1,7 +1,7 @@
 // What the server says, as in its HTTP API.
 
 export type CameraState =
-  | 'connecting' | 'live' | 'stalled' | 'backoff' | 'fallback' | 'ended' | 'disabled';
+  | 'connecting' | 'live' | 'stalled' | 'backoff' | 'fallback' | 'ended' | 'disabled' | 'refused';
 
 export type Point = [number, number];
 

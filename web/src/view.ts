@@ -114,7 +114,7 @@ export class View {
   // What the camera's state allows. Asking for what is not there would only fill the console.
   private wish(): 'video' | 'stills' | null {
     const { live, codecs, state } = this.camera;
-    if (document.hidden || !this.isInSight || state === 'disabled') return null;
+    if (document.hidden || !this.isInSight || state === 'disabled' || state === 'refused') return null;
     const isPlayable = !this.unplayable && live === 'fmp4' && (!codecs || canPlay(codecs));
     // Live video outlives a camera's reconnects, but is not begun while there is none. The fallback and the
     // end of a file are shown as pictures.
