@@ -59,7 +59,9 @@ def test_camera_has_every_field(server):
     for key in ("reason", "hint", "codec", "codecs", "fps", "bitrate_bps", "delay_ms", "reconnects",
                 "stalls", "tracks", "model", "detect_fps", "zones", "lines", "next_try_s"):
         assert key in cam, key
-    assert set(cam["frames"]) == {"decoded", "detected", "skipped", "corrupt"}
+    assert set(cam["frames"]) == {"decoded", "detected", "skipped", "corrupt", "put_off",
+                                  "parts"}
+    assert set(cam["packets"]) == {"received", "not_decoded", "wakes", "awake"}
     status, _, body = server.request("GET", "/api/v1/cameras/test")
     assert status == 200 and json.loads(body)["id"] == "test"
 

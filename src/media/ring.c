@@ -144,6 +144,12 @@ size_t om_ring_last_gop(struct om_ring *ring, struct om_packet **out, size_t n)
     return count;
 }
 
+size_t om_ring_last_gop_count(struct om_ring *ring)
+{
+    om_with_lock(&ring->lock);
+    return ring->end - ring->last_key;
+}
+
 void om_ring_clear(struct om_ring *ring)
 {
     drop_until(ring, ring->end);

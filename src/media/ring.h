@@ -23,5 +23,7 @@ void om_ring_put(struct om_ring *ring, struct om_packet *packet);
 // References to the packets from the last key frame on, oldest first, into `out` (at most `n`);
 // returns how many. 0 when there is no key frame or more than `n` packets follow it.
 size_t om_ring_last_gop(struct om_ring *ring, struct om_packet **out, size_t n);
+// How many that would be, without a bound.
+size_t om_ring_last_gop_count(struct om_ring *ring);
 void om_ring_clear(struct om_ring *ring);
 size_t om_ring_bytes(struct om_ring *ring);

@@ -244,3 +244,8 @@ void om_watch_update(struct om_watch *watch, const struct om_thumb *thumb,
         watch->open_until_us = thumb->pts_us + watch->opts.hold_us;
     ret->is_open = is_first || ret->has_motion || thumb->pts_us < watch->open_until_us;
 }
+
+void om_watch_restart(struct om_watch *watch)
+{
+    watch->width = watch->height = 0;
+}

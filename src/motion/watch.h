@@ -47,3 +47,5 @@ OM_DEFINE_AUTO(om_watch);
 // must not go backwards (if it does, the watch starts over).
 void om_watch_update(struct om_watch *watch, const struct om_thumb *thumb,
                      struct om_watch_result *ret);
+// The next picture becomes the background, as the first one did.
+void om_watch_restart(struct om_watch *watch);

@@ -23,6 +23,7 @@
 #include "pipeline/gate.h"
 #include "pipeline/stages.h"
 #include "pipeline/timeline.h"
+#include "pipeline/waker.h"
 #include "record/fmp4.h"
 #include "sink/journal.h"
 #include "source/source.h"
@@ -46,6 +47,7 @@ struct om_camera {
     struct om_journal *journal;
     struct om_stages *stages;
     struct om_feed_hub *hub;
+    struct om_waker *waker;  // NULL: every packet is decoded
     char safe_source[OM_SOURCE_TEXT_SIZE];
     enum om_source_kind kind;
 
@@ -61,6 +63,7 @@ struct om_camera {
     struct om_stream_ref *fallback_stream;
     bool has_tried_fallback;  // once an outage
     bool shows_fallback;
+    int64_t slept_us;  // when a packet was last left alone: no picture is expected of it
     int64_t window_since_us;
     uint64_t window_packets, window_bytes;
 
@@ -149,6 +152,8 @@ static void learn_stream(struct om_camera *cam, const struct om_stream_info *inf
 {
     om_stream_ref_unref(&cam->stream);
     cam->stream = om_stream_ref_create(info);
+    if (cam->waker)
+        om_waker_stream(cam->waker, info);
     char codecs[OM_FMP4_CODECS_SIZE] = "";
     struct om_fmp4 *mux = is_video_passthrough(info) ? om_fmp4_create(info, false, NULL) : NULL;
     if (mux && om_fmp4_is_ready(mux))
@@ -187,9 +192,20 @@ static void hand_over(struct om_camera *cam, struct om_packet *packet,
     if (!cam->stream || packet->epoch != cam->epoch)
         learn_stream(cam, info);
     cam->epoch = packet->epoch;
-    if (is_video_passthrough(info))
+    bool is_kept = is_video_passthrough(info);
+    if (is_kept) {
         om_feed_hub_publish(cam->hub, packet, cam->stream);
-    struct om_mail mail = {.packet = packet, .stream = om_stream_ref_ref(cam->stream)};
+        is_kept = om_feed_hub_keeps_group(cam->hub);
+    }
+    enum om_mail_kind kind = cam->waker ? om_waker_judge(cam->waker, packet, is_kept)
+                                        : OM_MAIL_PASS;
+    if (kind == OM_MAIL_IGNORE) {
+        cam->slept_us = om_time_mono_us();
+        om_packet_unref(&packet);
+        return;
+    }
+    struct om_mail mail = {
+        .packet = packet, .stream = om_stream_ref_ref(cam->stream), .kind = kind};
     om_stages_put(cam->stages, mail, info->is_live ? OM_MAILBOX_NEWEST_WINS : OM_MAILBOX_WAIT,
                   &cam->cancel);
 }
@@ -220,6 +236,7 @@ static enum om_status check_pictures(struct om_camera *cam, uint64_t frames_befo
     if (stats.frames_live > frames_before)
         note_pictures(cam);
     int64_t last_us = OM_MAX(opened_us, stats.last_frame_mono_us);
+    last_us = OM_MAX(last_us, cam->slept_us);
     if (om_time_mono_us() - last_us < cam->source_opts.first_key_timeout_us)
         return OM_OK;
     struct om_error why;
@@ -427,6 +444,8 @@ struct om_camera *om_camera_create(const struct om_camera_opts *opts)
     om_rand_bytes(&seed, sizeof(seed));
     om_backoff_init(&cam->backoff, opts->backoff_min_us, opts->backoff_max_us, seed);
     cam->hub = om_feed_hub_create();
+    if (opts->packet_gate)
+        cam->waker = om_waker_create(opts->packet_gate);
     (void)om_str_copy(cam->status.id, sizeof(cam->status.id), om_str_from(cam->conf.id));
     (void)om_str_copy(cam->status.model, sizeof(cam->status.model), om_str_from(opts->model_name));
     (void)om_str_copy(cam->status.model_version, sizeof(cam->status.model_version),
@@ -436,6 +455,8 @@ struct om_camera *om_camera_create(const struct om_camera_opts *opts)
     struct om_stages_opts stages = *opts->stages;
     stages.conf = &cam->conf;
     stages.log = &cam->log;
+    stages.hub = cam->hub;
+    stages.waker = cam->waker;
     cam->stages = om_stages_create(&stages);
     start(cam, opts->refusal);
     return cam;
@@ -469,6 +490,7 @@ void om_camera_destroy(struct om_camera *cam)
     om_stream_ref_unref(&cam->fallback_stream);
     om_stages_destroy(cam->stages);
     om_feed_hub_destroy(cam->hub);
+    om_waker_destroy(cam->waker);
     om_stream_ref_unref(&cam->stream);
     om_conf_camera_finish(&cam->conf);
     om_cancel_finish(&cam->cancel);
@@ -527,6 +549,14 @@ void om_camera_status(struct om_camera *cam, struct om_camera_status *ret)
     ret->frames_detected = stats.frames_detected;
     ret->frames_skipped = stats.frames_skipped;
     ret->frames_corrupt = stats.frames_corrupt;
+    ret->frames_put_off = stats.frames_put_off;
+    ret->parts_looked = stats.parts_looked;
+    if (cam->waker) {
+        struct om_waker_stats waker = om_waker_stats(cam->waker);
+        ret->packets_ignored = waker.ignored;
+        ret->wakes = waker.wakes;
+        ret->is_awake = waker.is_awake;
+    }
     ret->tracks = stats.tracks;
     ret->next_try_in_us = cam->next_try_us ? OM_MAX(0, cam->next_try_us - om_time_mono_us()) : 0;
 }

@@ -29,6 +29,7 @@ struct om_camera;
 struct om_conf_camera;
 struct om_connect_gate;
 struct om_error;
+struct om_packet_gate_opts;
 struct om_stages_opts;
 struct om_source_opts;
 
@@ -37,6 +38,7 @@ struct om_camera_opts {
     const struct om_source_opts *source;  // copied
     const struct om_stages_opts *stages;  // copied as far as needed; its conf and log are ignored
     struct om_connect_gate *gate;         // borrowed
+    const struct om_packet_gate_opts *packet_gate;  // copied; NULL = every packet is decoded
     int64_t backoff_min_us, backoff_max_us;
     const char *model_name, *model_version;  // borrowed; NULL = motion only
     const struct om_error *refusal;          // why it may not run; NULL = it may

@@ -13,7 +13,8 @@
 enum {
     RING_BYTES_MAX = 4 * 1024 * 1024,  // a group of pictures above this is not kept for new viewers
     RING_KEEP_US = 0,                  // only the current group
-    GOP_PACKETS_MAX = 512,
+    GROUP_PACKETS_SAFE = OM_GROUP_PACKETS_MAX * 7 / 8,
+    RING_BYTES_SAFE = RING_BYTES_MAX / 8 * 7,
     FEED_ITEMS_MAX = 600,
     FEED_BYTES_MAX = 8 * 1024 * 1024,
 };
@@ -169,6 +170,31 @@ void om_feed_hub_clear(struct om_feed_hub *hub)
     om_ring_clear(hub->ring);
 }
 
+bool om_feed_hub_keeps_group(struct om_feed_hub *hub)
+{
+    om_with_lock(&hub->lock);
+    size_t n = om_ring_last_gop_count(hub->ring);
+    return n > 0 && n < GROUP_PACKETS_SAFE && om_ring_bytes(hub->ring) < RING_BYTES_SAFE;
+}
+
+size_t om_feed_hub_group(struct om_feed_hub *hub, const struct om_packet *until,
+                         struct om_packet **out)
+{
+    size_t n;
+    {
+        om_with_lock(&hub->lock);
+        n = om_ring_last_gop(hub->ring, out, OM_GROUP_PACKETS_MAX);
+    }
+    size_t at = 0;
+    while (at < n && out[at] != until)
+        at++;
+    // Not in it: the group is of another key frame, and none of it may come before `until`.
+    size_t kept = at < n ? at : 0;
+    for (size_t i = kept; i < n; i++)
+        om_packet_unref(&out[i]);
+    return kept;
+}
+
 int om_feed_hub_viewers(struct om_feed_hub *hub)
 {
     om_with_lock(&hub->lock);
@@ -185,8 +211,8 @@ struct om_feed *om_feed_hub_open(struct om_feed_hub *hub, void (*wake)(void *ctx
     atomic_fetch_add_explicit(&hub->refs, 1, memory_order_relaxed);
 
     om_with_lock(&hub->lock);
-    struct om_packet *gop[GOP_PACKETS_MAX];
-    size_t n = om_ring_last_gop(hub->ring, gop, GOP_PACKETS_MAX);
+    struct om_packet *gop[OM_GROUP_PACKETS_MAX];
+    size_t n = om_ring_last_gop(hub->ring, gop, OM_GROUP_PACKETS_MAX);
     for (size_t i = 0; i < n; i++) {
         feed_put(feed, gop[i], hub->ring_stream);
         om_packet_unref(&gop[i]);

@@ -26,6 +26,14 @@ void om_feed_hub_publish(struct om_feed_hub *hub, struct om_packet *packet,
                          struct om_stream_ref *stream);
 // Forgets the group of pictures: the next viewer waits for a key frame.
 void om_feed_hub_clear(struct om_feed_hub *hub);
+// Whether the packets since the last key frame can be had again, now and with some more to come.
+bool om_feed_hub_keeps_group(struct om_feed_hub *hub);
+// References to the packets of the current group of pictures that come before `until` in decode
+// order, oldest first, into `out` (OM_GROUP_PACKETS_MAX places); how many. 0 when the group that
+// `until` belongs to is gone.
+enum { OM_GROUP_PACKETS_MAX = 512 };
+size_t om_feed_hub_group(struct om_feed_hub *hub, const struct om_packet *until,
+                         struct om_packet **out);
 int om_feed_hub_viewers(struct om_feed_hub *hub);
 
 OM_MUST_USE struct om_feed *om_feed_hub_open(struct om_feed_hub *hub, void (*wake)(void *ctx),

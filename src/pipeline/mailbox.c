@@ -68,9 +68,10 @@ static bool has_room(const struct om_mailbox *box, size_t bytes)
 
 // After a loss the stream goes on at a key frame, and what still waits before it is old news: who
 // fell behind starts again with the newest picture, not with a delay that never goes away.
-static void make_live_room(struct om_mailbox *box, const struct om_packet *packet)
+static void make_live_room(struct om_mailbox *box, const struct om_mail *mail)
 {
-    if (box->needs_key && packet->is_key) {
+    const struct om_packet *packet = mail->packet;
+    if (box->needs_key && (packet->is_key || mail->kind == OM_MAIL_WAKE)) {
         box->dropped += (uint64_t)box->count;
         clear(box);
         box->needs_key = false;
@@ -89,7 +90,7 @@ void om_mailbox_put(struct om_mailbox *box, struct om_mail mail, enum om_mailbox
         om_cond_wait(&box->has_room, &box->lock);
 
     if (!waits)
-        make_live_room(box, mail.packet);
+        make_live_room(box, &mail);
     if (!has_room(box, bytes) || (!waits && box->needs_key)) {
         box->dropped += !waits;  // else it was cancelled
         mail_drop(&mail);

@@ -18,9 +18,18 @@ struct om_stream_ref;
 
 enum om_mailbox_policy { OM_MAILBOX_NEWEST_WINS, OM_MAILBOX_WAIT };
 
+enum om_mail_kind {
+    OM_MAIL_PASS,   // decode it
+    OM_MAIL_WAKE,   // decode the group of pictures before it, which the hub has, then it
+    OM_MAIL_KEY,    // a key frame alone: look at it, then sleep on
+    OM_MAIL_SLEEP,  // decode nothing from here on: the decoder can go
+    OM_MAIL_IGNORE  // for nobody; never put into a mailbox
+};
+
 struct om_mail {
     struct om_packet *packet;  // NULL: the stream is over, flush
     struct om_stream_ref *stream;
+    enum om_mail_kind kind;
     bool is_fallback;  // of the fallback file: show it, detect nothing
 };
 

@@ -10,16 +10,22 @@
 #include "base/thread.h"
 #include "conf/config.h"
 #include "conf/opt.h"
+#include "decode/packet_gate.h"
 #include "infer/engine.h"
+#include "loop/workers.h"
 #include "motion/watch.h"
 #include "pipeline/budget.h"
 #include "pipeline/camera.h"
 #include "pipeline/feed.h"
 #include "pipeline/gate.h"
+#include "pipeline/load.h"
+#include "pipeline/looks.h"
 #include "pipeline/models.h"
 #include "pipeline/options.h"
 #include "pipeline/stages.h"
 #include "track/tracker.h"
+
+enum { CAMERAS_A_CORE_FEW = 4 };
 
 // A camera in the pipeline's list. Counted by whoever works on it outside the lock.
 struct seat {
@@ -33,6 +39,7 @@ struct om_pipeline {
     struct om_journal *journal;
     struct om_engines *engines;
     struct om_connect_gate gate;
+    struct om_load *load;
 
     struct om_mutex apply_lock;  // one om_pipeline_apply() at a time
     struct om_conf *conf;        // under `apply_lock`: what runs
@@ -135,6 +142,22 @@ static double corrupt(const struct om_camera_status *s)
 {
     return (double)s->frames_corrupt;
 }
+static double put_off(const struct om_camera_status *s)
+{
+    return (double)s->frames_put_off;
+}
+static double parts(const struct om_camera_status *s)
+{
+    return (double)s->parts_looked;
+}
+static double ignored(const struct om_camera_status *s)
+{
+    return (double)s->packets_ignored;
+}
+static double wakes(const struct om_camera_status *s)
+{
+    return (double)s->wakes;
+}
 static double reconnects(const struct om_camera_status *s)
 {
     return (double)s->reconnects;
@@ -155,6 +178,13 @@ static const struct camera_metric camera_metrics[] = {
      detected},
     {"omma_camera_frames_skipped_total", "Pictures not worth the detector.", "counter", skipped},
     {"omma_camera_frames_corrupt_total", "Damaged pictures not shown.", "counter", corrupt},
+    {"omma_camera_frames_put_off_total", "Of the skipped ones: looked at later, to save work.",
+     "counter", put_off},
+    {"omma_camera_parts_looked_total", "Parts of pictures that went through the detector.",
+     "counter", parts},
+    {"omma_camera_packets_not_decoded_total", "Packets that the packet gate left alone.", "counter",
+     ignored},
+    {"omma_camera_wakes_total", "Times the packet gate woke the decoder.", "counter", wakes},
     {"omma_camera_reconnects_total_by_camera", "Tries to bring the camera back.", "counter",
      reconnects},
     {"omma_camera_stalls_total_by_camera", "Times the stream stopped without an error.", "counter",
@@ -189,6 +219,7 @@ struct om_pipeline *om_pipeline_create(const struct om_pipeline_opts *opts)
     pipeline->journal = opts->journal;
     pipeline->engines = opts->engines;
     om_connect_gate_init(&pipeline->gate, opts->connects_per_s);
+    pipeline->load = om_load_create();
     om_mutex_init(&pipeline->apply_lock);
     om_mutex_init(&pipeline->lock);
     om_mutex_init(&pipeline->boxes_lock);
@@ -209,6 +240,7 @@ void om_pipeline_destroy(struct om_pipeline *pipeline)
     om_free(pipeline->seats);
     om_conf_destroy(pipeline->conf);
     om_connect_gate_finish(&pipeline->gate);
+    om_load_destroy(pipeline->load);
     om_cond_finish(&pipeline->unused);
     om_mutex_finish(&pipeline->boxes_lock);
     om_mutex_finish(&pipeline->lock);
@@ -261,6 +293,8 @@ static struct seat *seat_create(struct om_pipeline *pipeline, const struct om_co
     struct om_engine *engine = model ? om_engines_get(pipeline->engines, model, NULL) : NULL;
     const struct om_manifest *manifest = engine ? om_model_manifest(om_engine_model(engine)) : NULL;
     const struct om_stages_opts stages = {
+        .looks = om_conf_section(conf, &om_looks_opt_group),
+        .load = pipeline->load,
         .watch = om_conf_section(conf, &om_watch_opt_group),
         .tracker = om_conf_section(conf, &om_tracker_opt_group),
         .alert = om_conf_section(conf, &om_alert_opt_group),
@@ -275,6 +309,7 @@ static struct seat *seat_create(struct om_pipeline *pipeline, const struct om_co
         .source = &source,
         .stages = &stages,
         .gate = &pipeline->gate,
+        .packet_gate = om_conf_section(conf, &om_packet_gate_opt_group),
         .backoff_min_us = life->backoff_min_us,
         .backoff_max_us = life->backoff_max_us,
         .model_name = manifest ? manifest->name : NULL,
@@ -348,6 +383,9 @@ bool om_pipeline_apply(struct om_pipeline *pipeline, const struct om_conf *conf,
     if (!load_models(pipeline, conf, err))
         return false;
 
+    om_load_set_crowded(pipeline->load,
+                        conf->camera_count >
+                            CAMERAS_A_CORE_FEW * om_workers_count(pipeline->workers));
     int running_count = pipeline->count;
     struct seat **running = om_new_array(struct seat *, (size_t)running_count);
     struct seat **next = om_new_array(struct seat *, (size_t)conf->camera_count);

@@ -46,6 +46,9 @@ struct om_camera_status {
     double fps, bitrate_bps;
     double delay_ms;  // packet in -> event out, last
     uint64_t packets, frames_decoded, frames_detected, frames_skipped, frames_corrupt;
+    uint64_t frames_put_off, parts_looked;  // pipeline/stages.h
+    uint64_t packets_ignored, wakes;        // by the packet gate
+    bool is_awake;                          // its pictures are decoded now
     uint64_t reconnects, stalls;
     int64_t next_try_in_us;
     int tracks;

@@ -23,7 +23,10 @@
 #include "motion/detections.h"
 #include "motion/watch.h"
 #include "pipeline/feed.h"
+#include "pipeline/load.h"
+#include "pipeline/looks.h"
 #include "pipeline/shapes.h"
+#include "pipeline/waker.h"
 #include "scene/labels.h"
 #include "scene/track.h"
 #include "sink/journal.h"
@@ -33,8 +36,10 @@
 enum {
     RESULTS_MAX = 4,             // results waiting for the lane; a newer one pushes the oldest out
     RUN_BUDGET_US = 10 * OM_MS,  // one turn of the lane
-    RECHECK_TRACKED_US = OM_SECOND,  // detector runs on a still picture while something is tracked
-    RECHECK_QUIET_US = 10 * OM_SECOND,  // and when nothing is
+    USEFUL_US = 2 * OM_SECOND,   // an answer that comes later is not waited for
+    LINGER_US = 150 * OM_MS,     // thrift: what a look waits for others to share its run
+    WATCH_STALE_US = 10 * OM_SECOND,  // a background that old is taken anew from the group
+    UNDER_WAY_US = 2 * OM_SECOND,     // a track seen that lately keeps its camera awake
     BOXES_BYTES_MAX = 256 * 1024,
     BOXES_BYTES_USUAL = 4 * 1024,  // some forty objects
 };
@@ -49,6 +54,7 @@ static atomic_uint_fast64_t results_seq;
 struct result {
     struct om_frame *frame;
     struct om_detections detections;
+    struct om_regions looked;  // count 0: the whole picture
     int64_t queued_us, infer_us;
 };
 
@@ -58,6 +64,9 @@ struct om_stages {
     struct om_workers *workers;
     struct om_engine *engine;
     struct om_journal *journal;
+    struct om_feed_hub *hub;
+    struct om_waker *waker;
+    struct om_load *load;
     void (*on_boxes)(void *ctx);
     void *ctx;
     char camera[65];
@@ -76,6 +85,7 @@ struct om_stages {
     uint64_t frame_seq;
     struct om_watch *watch;
     struct om_watch_result motion;
+    int64_t judged_pts_us;  // of the last picture the watch saw
     struct om_thumb thumb;
     uint8_t luma[OM_THUMB_PIXELS_MAX];
     struct om_tracker *tracker;
@@ -84,7 +94,8 @@ struct om_stages {
     struct om_measures measures;
     struct om_alert *alert;
     int live_tracks;
-    int64_t last_detect_pts_us;
+    struct om_looks looks;
+    bool is_thrifty;  // looks are rationed now
     int64_t last_result_pts_us;
     double detect_fps;
     struct om_buf boxes_work;
@@ -123,6 +134,9 @@ struct om_stages *om_stages_create(const struct om_stages_opts *opts)
     stages->workers = opts->workers;
     stages->engine = opts->engine;
     stages->journal = opts->journal;
+    stages->hub = opts->hub;
+    stages->waker = opts->waker;
+    stages->load = opts->load;
     stages->on_boxes = opts->on_boxes;
     stages->ctx = opts->ctx;
     (void)om_str_copy(stages->camera, sizeof(stages->camera), om_str_from(opts->conf->id));
@@ -133,8 +147,10 @@ struct om_stages *om_stages_create(const struct om_stages_opts *opts)
     (void)!om_buf_reserve(&stages->boxes, BOXES_BYTES_USUAL);  // else they grow picture by picture
     (void)!om_buf_reserve(&stages->boxes_work, BOXES_BYTES_USUAL);
     stages->stats.last_frame_mono_us = OM_TIME_NONE;
-    stages->last_detect_pts_us = OM_TIME_NONE;
     stages->last_result_pts_us = OM_TIME_NONE;
+    stages->judged_pts_us = OM_TIME_NONE;
+    struct om_looks_opts looks = {.mode = OM_LOOK_MOVING};
+    om_looks_init(&stages->looks, opts->looks ? opts->looks : &looks);
     stages->thumb.luma = stages->luma;
     stages->mailbox = om_mailbox_create();
     stages->watch = om_watch_create(opts->watch);
@@ -323,6 +339,16 @@ static void count_live_tracks(struct om_stages *stages)
         stages->live_tracks += stages->tracks.items[i].state == OM_TRACK_CONFIRMED;
 }
 
+// Parts are only asked for of pictures that are stored upright.
+static int looked_boxes(const struct om_regions *looked, struct om_box ret[OM_REGIONS_MAX])
+{
+    for (int i = 0; i < looked->count; i++) {
+        const struct om_region *r = &looked->items[i];
+        ret[i] = (struct om_box){(float)r->x, (float)r->y, (float)r->w, (float)r->h};
+    }
+    return looked->count;
+}
+
 static void follow(struct om_stages *stages, const struct result *result)
 {
     const struct om_frame *frame = result->frame;
@@ -330,8 +356,14 @@ static void follow(struct om_stages *stages, const struct result *result)
         return;
     stages->last_result_pts_us = frame->pts_us;
 
-    om_tracker_update(stages->tracker, frame->pts_us, frame->wall_us, &result->detections, NULL,
-                      &stages->tracks, NULL);
+    struct om_box looked[OM_REGIONS_MAX];
+    const struct om_tracker_look look = {
+        .detections = &result->detections,
+        .looked = looked,
+        .looked_count = looked_boxes(&result->looked, looked),
+    };
+    om_tracker_update_looked(stages->tracker, frame->pts_us, frame->wall_us, &look, &stages->tracks,
+                             NULL);
     struct om_alert_frame about;
     alert_frame_fill(stages, frame, result, &about);
     om_traffic_update(stages->traffic, &stages->tracks, about.width, about.height, stages->labels,
@@ -352,7 +384,7 @@ static void end_tracks(struct om_stages *stages, const struct om_frame *frame)
     om_alert_update(stages->alert, &about, &stages->tracks, &stages->measures, emit, stages);
     stages->tracks.count = 0;
     stages->live_tracks = 0;
-    stages->last_detect_pts_us = OM_TIME_NONE;
+    om_looks_start(&stages->looks);
     stages->last_result_pts_us = OM_TIME_NONE;
 }
 
@@ -361,6 +393,10 @@ static void on_result(void *ctx, struct om_slot_result *in)
 {
     struct om_stages *stages = ctx;
     struct om_frame *pushed_out = NULL;
+    if (stages->load) {
+        // What a look was willing to wait is no lateness.
+        om_load_note(stages->load, OM_MAX(in->queued_us - LINGER_US, 0), om_time_mono_us());
+    }
     if (in->status != OM_OK) {
         om_frame_unref(&in->frame);
         return;
@@ -378,6 +414,7 @@ static void on_result(void *ctx, struct om_slot_result *in)
         result->detections.count = in->result->detections.count;
         memcpy(result->detections.items, in->result->detections.items,
                sizeof(struct om_detection) * (size_t)in->result->detections.count);
+        result->looked = *in->looked;
         result->queued_us = in->queued_us;
         result->infer_us = in->result->timing.pre_us + in->result->timing.infer_us +
                            in->result->timing.post_us;
@@ -393,6 +430,7 @@ static bool take_result(struct om_stages *stages, struct result *ret)
         return false;
     struct result *result = &stages->results[stages->result_first];
     ret->frame = om_steal(&result->frame);
+    ret->looked = result->looked;
     ret->queued_us = result->queued_us;
     ret->infer_us = result->infer_us;
     ret->detections.count = result->detections.count;
@@ -415,24 +453,12 @@ static void follow_results(struct om_stages *stages)
 
 // ---- frames: motion, slot ----------------------------------------------------------------------
 
-static bool wants_detection(struct om_stages *stages, const struct om_frame *frame)
-{
-    if (stages->last_detect_pts_us == OM_TIME_NONE)
-        return true;
-    int64_t since_us = frame->pts_us - stages->last_detect_pts_us;
-    // 0.9: a camera at exactly that rate must not lose every other frame to jitter.
-    if (stages->detect_fps > 0 && (double)since_us < 0.9 * OM_SECOND / stages->detect_fps)
-        return false;
-    if (stages->motion.is_open)
-        return true;
-    return since_us >= (stages->live_tracks > 0 ? RECHECK_TRACKED_US : RECHECK_QUIET_US);
-}
-
 static void judge(struct om_stages *stages, struct om_frame *frame)
 {
     om_thumb_size(frame->width, frame->height, &stages->thumb.width, &stages->thumb.height);
     om_thumb_fill(&stages->thumb, frame);
     om_watch_update(stages->watch, &stages->thumb, &stages->motion);
+    stages->judged_pts_us = frame->pts_us;
 }
 
 static void follow_motion(struct om_stages *stages, struct om_frame *frame)
@@ -440,6 +466,74 @@ static void follow_motion(struct om_stages *stages, struct om_frame *frame)
     struct result result = {.frame = frame};
     om_motion_detections(&stages->motion.regions, &stages->thumb, frame, &result.detections);
     follow(stages, &result);
+}
+
+// Whether the camera has to stay awake for this picture's sake.
+static bool is_under_way(const struct om_stages *stages, const struct om_frame *frame)
+{
+    if (stages->motion.has_motion)
+        return true;
+    for (int i = 0; i < stages->tracks.count; i++) {
+        const struct om_track *track = &stages->tracks.items[i];
+        if (track->state != OM_TRACK_ENDED && !track->is_stationary &&
+            frame->pts_us - track->last_pts_us < UNDER_WAY_US)
+            return true;
+    }
+    return false;
+}
+
+static enum om_look_kind decide(struct om_stages *stages, const struct om_frame *frame,
+                                struct om_regions *parts)
+{
+    bool is_crowded = stages->load && om_load_is_crowded(stages->load);
+    stages->is_thrifty = om_looks_are_thrifty(&stages->looks, is_crowded);
+    parts->count = 0;
+    if (stages->is_thrifty && stages->slot && om_slot_is_busy(stages->slot))
+        return OM_LOOK_LATER;
+    const struct om_look_at at = {
+        .pts_us = frame->pts_us,
+        .width = frame->width,
+        .height = frame->height,
+        .thumb_width = stages->thumb.width,
+        .thumb_height = stages->thumb.height,
+        .is_turned = frame->rotation_deg != 0 || frame->is_mirrored,
+        .motion = &stages->motion,
+        .tracks = &stages->tracks,
+        .tracks_pts_us = stages->last_result_pts_us,
+        .is_crowded = is_crowded,
+        .fps_max = stages->detect_fps,
+        .stretch = stages->load ? om_load_stretch(stages->load) : 1,
+    };
+    return om_looks_decide(&stages->looks, &at, parts);
+}
+
+static void count_frame(struct om_stages *stages, const struct om_frame *frame,
+                        enum om_look_kind kind, const struct om_regions *parts)
+{
+    om_with_lock(&stages->lock);
+    stages->stats.frames_live++;
+    stages->stats.last_frame_mono_us = om_time_mono_us();
+    stages->stats.width = om_frame_upright_width(frame);
+    stages->stats.height = om_frame_upright_height(frame);
+    stages->stats.frames_skipped += kind == OM_LOOK_NOTHING || kind == OM_LOOK_LATER;
+    stages->stats.frames_put_off += kind == OM_LOOK_LATER;
+    stages->stats.parts_looked += (uint64_t)parts->count;
+}
+
+static void look_at(struct om_stages *stages, struct om_frame *frame,
+                    const struct om_regions *parts)
+{
+    if (!stages->slot) {
+        follow_motion(stages, frame);
+        return;
+    }
+    struct om_look look = {
+        .frame = om_frame_ref(frame),
+        .regions = *parts,
+        .deadline_us = frame->arrival_us + USEFUL_US,
+        .linger_us = stages->is_thrifty ? LINGER_US : 0,
+    };
+    om_slot_look(stages->slot, &look);
 }
 
 static void on_frame(struct om_stages *stages, struct om_frame *frame)
@@ -450,24 +544,15 @@ static void on_frame(struct om_stages *stages, struct om_frame *frame)
         stages->epoch = frame->epoch;
     }
     judge(stages, frame);
-    bool detects = wants_detection(stages, frame);
+    struct om_regions parts;
+    enum om_look_kind kind = decide(stages, frame, &parts);
     om_stages_show(stages,
                    om_frame_ref(frame));  // before it is counted: a live camera has a picture
-    {
-        om_with_lock(&stages->lock);
-        stages->stats.frames_live++;
-        stages->stats.last_frame_mono_us = om_time_mono_us();
-        stages->stats.width = om_frame_upright_width(frame);
-        stages->stats.height = om_frame_upright_height(frame);
-        stages->stats.frames_skipped += !detects;
-    }
-    if (detects) {
-        stages->last_detect_pts_us = frame->pts_us;
-        if (stages->slot)
-            om_slot_put(stages->slot, om_frame_ref(frame));
-        else
-            follow_motion(stages, frame);
-    }
+    count_frame(stages, frame, kind, &parts);
+    if (kind == OM_LOOK_PARTS || kind == OM_LOOK_WHOLE)
+        look_at(stages, frame, &parts);
+    if (stages->waker)
+        om_waker_saw(stages->waker, frame->pts_us, is_under_way(stages, frame));
     om_frame_unref(&frame);
 }
 
@@ -548,6 +633,33 @@ static void end_stream(struct om_stages *stages)
     stages->epoch = EPOCH_NONE;  // results still on their way are nobody's any more
 }
 
+static void discard_frames(struct om_stages *stages)
+{
+    struct om_frame *frame = NULL;
+    while (om_decoder_take(stages->decoder, &frame) == OM_OK) {
+        // The picture before the motion is the best background there is.
+        if (frame->is_key && (stages->judged_pts_us == OM_TIME_NONE ||
+                              frame->pts_us - stages->judged_pts_us > WATCH_STALE_US)) {
+            om_watch_restart(stages->watch);
+            judge(stages, frame);
+        }
+        om_frame_unref(&frame);
+    }
+}
+
+// The group of pictures that went by while the camera slept.
+static void catch_up(struct om_stages *stages, const struct om_packet *until)
+{
+    struct om_packet *group[OM_GROUP_PACKETS_MAX];
+    size_t n = stages->hub ? om_feed_hub_group(stages->hub, until, group) : 0;
+    for (size_t i = 0; i < n; i++) {
+        (void)!om_decoder_send(stages->decoder, group[i]);
+        discard_frames(stages);
+        om_packet_unref(&group[i]);
+    }
+    om_looks_start(&stages->looks);
+}
+
 static void decode(struct om_stages *stages, const struct om_mail *mail)
 {
     if (!mail->packet) {
@@ -556,13 +668,25 @@ static void decode(struct om_stages *stages, const struct om_mail *mail)
         stages->stats.flushes++;
         return;
     }
+    if (stages->load && !mail->is_fallback) {
+        int64_t now_us = om_time_mono_us();
+        om_load_note(stages->load, now_us - mail->packet->arrival_us, now_us);
+    }
+    if (mail->kind == OM_MAIL_SLEEP) {
+        close_decoder(stages);
+        return;
+    }
     if (!stages->decoder && stages->stream == mail->stream)
         return;  // it cannot be decoded, and trying again with every packet would change nothing
     if (!decoder_fits(stages, mail) && !open_decoder(stages, mail))
         return;
+    if (mail->kind == OM_MAIL_WAKE)
+        catch_up(stages, mail->packet);
     // A damaged packet costs its own pictures; the decoder counts them and goes on.
     (void)!om_decoder_send(stages->decoder, mail->packet);
     take_frames(stages);
+    if (mail->kind == OM_MAIL_KEY)
+        close_decoder(stages);
 }
 
 static void lane_run(void *ctx)

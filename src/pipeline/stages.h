@@ -17,12 +17,16 @@ struct om_buf;
 struct om_conf_camera;
 struct om_engine;
 struct om_error;
+struct om_feed_hub;
 struct om_frame;
 struct om_journal;
+struct om_load;
 struct om_log;
+struct om_looks_opts;
 struct om_stages;
 struct om_alert_opts;
 struct om_tracker_opts;
+struct om_waker;
 struct om_watch_opts;
 struct om_workers;
 
@@ -31,6 +35,10 @@ struct om_stages_opts {
     const struct om_watch_opts *watch;  // these three too
     const struct om_tracker_opts *tracker;
     const struct om_alert_opts *alert;
+    const struct om_looks_opts *looks;  // NULL = every whole picture that moves
+    struct om_feed_hub *hub;      // borrowed; where a sleeping camera's group is; NULL = nowhere
+    struct om_waker *waker;       // borrowed; told what the pixels say; may be NULL
+    struct om_load *load;         // borrowed; may be NULL
     const struct om_log *log;     // borrowed
     struct om_workers *workers;   // borrowed
     struct om_engine *engine;     // borrowed; NULL = motion only
@@ -41,6 +49,9 @@ struct om_stages_opts {
 
 struct om_stages_stats {
     uint64_t frames_decoded, frames_detected, frames_skipped, frames_corrupt;
+    uint64_t
+        frames_put_off;     // of the skipped ones: worth it, but not yet, or the detector was busy
+    uint64_t parts_looked;  // parts of pictures, in those that were detected in part only
     int64_t last_frame_mono_us;  // of the stream, not of a fallback; OM_TIME_NONE before the first
     uint64_t frames_live;        // of the stream, not of a fallback
     uint64_t flushes;            // end marks done: all that was put before has been shown

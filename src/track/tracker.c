@@ -32,6 +32,9 @@ static const float IOU_SAME_OBJECT = 0.7F;
 static const float IOU_SAME_TRACK = 0.85F;  // a lost track so near to one that is seen was that one
 static const float IOU_IN_PLACE = 0.75F;    // with the box it had when it last moved
 static const float GAIN_MIN = 1e-3F;
+static const float LOOKED_SHARE_MIN = 0.8F;  // of a box that must lie in what was looked at
+// After a pause nobody knows the way: no track is led further than this on its last speed.
+static const float PREDICT_S_MAX = 2;
 
 struct vote {
     int16_t class_id;
@@ -69,6 +72,7 @@ struct om_tracker {
 
     // Of one update.
     struct now now;
+    const struct om_tracker_look *look;      // borrowed
     const struct om_detections *detections;  // borrowed
     uint64_t match[OM_DETECTIONS_MAX];       // track id, 0 = none yet
     bool is_double[OM_DETECTIONS_MAX];       // another class's box of the same object is better
@@ -324,6 +328,7 @@ static void predict(struct om_tracker *tracker, const struct om_motion *motion)
     float dt_s = 0;
     if (tracker->pts_us != OM_TIME_NONE)
         dt_s = (float)OM_MAX(tracker->now.pts_us - tracker->pts_us, 0) / OM_SECOND;
+    dt_s = fminf(dt_s, PREDICT_S_MAX);
     for (int i = 0; i < tracker->count; i++) {
         struct target *target = tracker->targets[i];
         om_kalman_predict(&target->filter, dt_s);
@@ -331,6 +336,25 @@ static void predict(struct om_tracker *tracker, const struct om_motion *motion)
             om_kalman_warp(&target->filter, motion);
         target->shown.box = om_kalman_box(&target->filter);
         target->misses++;
+    }
+}
+
+static bool was_looked_at(const struct om_tracker_look *look, struct om_box box)
+{
+    for (int i = 0; i < look->looked_count; i++) {
+        if (om_box_intersection(look->looked[i], box) >= LOOKED_SHARE_MIN * box.w * box.h)
+            return true;
+    }
+    return look->looked_count == 0;
+}
+
+// Not seen where nobody looked: that says nothing.
+static void forgive(struct om_tracker *tracker)
+{
+    for (int i = 0; i < tracker->count; i++) {
+        struct target *target = tracker->targets[i];
+        if (target->misses > 0 && !was_looked_at(tracker->look, target->shown.box))
+            target->misses--;
     }
 }
 
@@ -404,18 +428,21 @@ static void match_all(struct om_tracker *tracker)
     match(tracker, (struct gate){IOU_GROWN, GROWN_SIGMAS});
 }
 
-void om_tracker_update(struct om_tracker *tracker, int64_t pts_us, int64_t wall_us,
-                       const struct om_detections *detections, const struct om_motion *motion,
-                       struct om_tracks *ret_tracks, uint64_t *ret_match)
+void om_tracker_update_looked(struct om_tracker *tracker, int64_t pts_us, int64_t wall_us,
+                              const struct om_tracker_look *look, struct om_tracks *ret_tracks,
+                              uint64_t *ret_match)
 {
+    const struct om_detections *detections = look->detections;
     om_assert(detections->count >= 0 && detections->count <= OM_DETECTIONS_MAX);
     tracker->now = (struct now){pts_us, wall_us};
+    tracker->look = look;
     tracker->detections = detections;
     memset(tracker->match, 0, sizeof(tracker->match[0]) * (size_t)detections->count);
     ret_tracks->count = 0;
     mark_doubles(tracker);
-    predict(tracker, motion);
+    predict(tracker, look->motion);
     match_all(tracker);
+    forgive(tracker);
     end_tracks(tracker, ret_tracks);
     choose_detections(tracker, tracker->opts.score_new, HUGE_VAL);
     for (int i = 0; i < tracker->col_count; i++)
@@ -425,7 +452,16 @@ void om_tracker_update(struct om_tracker *tracker, int64_t pts_us, int64_t wall_
     if (ret_match)
         memcpy(ret_match, tracker->match, sizeof(ret_match[0]) * (size_t)detections->count);
     tracker->pts_us = pts_us;
+    tracker->look = NULL;
     tracker->detections = NULL;
+}
+
+void om_tracker_update(struct om_tracker *tracker, int64_t pts_us, int64_t wall_us,
+                       const struct om_detections *detections, const struct om_motion *motion,
+                       struct om_tracks *ret_tracks, uint64_t *ret_match)
+{
+    const struct om_tracker_look look = {.detections = detections, .motion = motion};
+    om_tracker_update_looked(tracker, pts_us, wall_us, &look, ret_tracks, ret_match);
 }
 
 void om_tracker_reset(struct om_tracker *tracker, struct om_tracks *ret_ended)

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 
+struct om_box;
 struct om_detections;
 struct om_motion;
 struct om_opt_group;
@@ -46,5 +47,16 @@ OM_DEFINE_AUTO(om_tracker);
 void om_tracker_update(struct om_tracker *tracker, int64_t pts_us, int64_t wall_us,
                        const struct om_detections *detections, const struct om_motion *motion,
                        struct om_tracks *ret_tracks, uint64_t *ret_match);
+// The same for a picture of which only parts were looked at (`looked`, `looked_count` rectangles of
+// the upright picture): tracks elsewhere go on as expected, and nothing is held against them.
+struct om_tracker_look {
+    const struct om_detections *detections;
+    const struct om_motion *motion;  // may be NULL
+    const struct om_box *looked;
+    int looked_count;  // 0: the whole picture
+};
+void om_tracker_update_looked(struct om_tracker *tracker, int64_t pts_us, int64_t wall_us,
+                              const struct om_tracker_look *look, struct om_tracks *ret_tracks,
+                              uint64_t *ret_match);
 // Ends every track (stream restart); they come out with OM_TRACK_ENDED. Ids go on counting.
 void om_tracker_reset(struct om_tracker *tracker, struct om_tracks *ret_ended);

@@ -217,6 +217,60 @@ static void test_slow_looks(void)
     om_assert(state_of(1) == OM_TRACK_ENDED);
 }
 
+// Where nobody looked nothing is missed; where somebody looked it is.
+static void test_looked_at(void)
+{
+    begin(false);
+    for (int i = 0; i < 3; i++) {
+        put(50, 0.9F, 0);
+        put(400, 0.9F, 0);
+        step();
+    }
+    uint64_t far_id = rig.match[1];
+    const struct om_box near_part = {0, 60, 200, 140};
+    const struct om_tracker_look look = {
+        .detections = &rig.detections, .looked = &near_part, .looked_count = 1};
+    for (int i = 0; i < 10; i++) {
+        put(50, 0.9F, 0);
+        rig.pts_us += 400 * OM_MS;
+        om_tracker_update_looked(rig.tracker, rig.pts_us, rig.pts_us, &look, &rig.tracks,
+                                 rig.match);
+        rig.detections.count = 0;
+        om_assert(find(far_id) && find(far_id)->state == OM_TRACK_CONFIRMED);
+    }
+    put(50, 0.9F, 0);
+    step();
+    om_assert(find(far_id)->state == OM_TRACK_LOST);
+    put(50, 0.9F, 0);
+    step();
+    om_assert(find(far_id)->state == OM_TRACK_ENDED);
+    put(50, 0.9F, 0);
+    step();
+    om_assert(!find(far_id) && rig.tracks.count == 1);
+}
+
+// Half in the part that was looked at: a detection there is matched, none is no miss.
+static void test_looked_at_partly(void)
+{
+    begin(false);
+    for (int i = 0; i < 3; i++) {
+        put(180, 0.9F, 0);
+        step();
+    }
+    uint64_t id = rig.match[0];
+    const struct om_box part = {0, 60, 200, 140};
+    const struct om_tracker_look look = {
+        .detections = &rig.detections, .looked = &part, .looked_count = 1};
+    rig.pts_us += STEP_US;
+    om_tracker_update_looked(rig.tracker, rig.pts_us, 0, &look, &rig.tracks, rig.match);
+    om_assert(find(id)->state == OM_TRACK_CONFIRMED);
+    put(182, 0.9F, 0);
+    rig.pts_us += STEP_US;
+    om_tracker_update_looked(rig.tracker, rig.pts_us, 0, &look, &rig.tracks, rig.match);
+    rig.detections.count = 0;
+    om_assert(rig.match[0] == id && rig.tracks.count == 1);
+}
+
 static void test_reset(void)
 {
     begin(false);
@@ -278,6 +332,8 @@ int main(void)
     test_stationary();
     test_camera_motion();
     test_slow_looks();
+    test_looked_at();
+    test_looked_at_partly();
     test_reset();
     test_bounds();
     om_tracker_destroy(rig.tracker);

@@ -57,6 +57,7 @@ function bitrate(bps: number | undefined): string {
 
 function DetailsPanel({ camera }: { camera: Camera }) {
   const frames = camera.frames;
+  const packets = camera.packets
   const since = camera.state_since ? new Date(camera.state_since).toLocaleString() : '–';
   const rows: [string, string][] = [
     ['Source', camera.source],
@@ -67,6 +68,7 @@ function DetailsPanel({ camera }: { camera: Camera }) {
     ['Model', camera.model?.name ? `${camera.model.name} ${camera.model.version ?? ''}` : 'none: motion only'],
     ['In sight', String(camera.tracks ?? 0)],
     ['Pictures', frames ? `${frames.decoded} decoded, ${frames.detected} looked at, ${frames.skipped} passed over, ${frames.corrupt} damaged` : '–'],
+    ['Packets', packets ? `${packets.received} received, ${packets.not_decoded} left alone, ${packets.awake ? 'awake' : 'asleep: nothing moves'}` : '–'],
     ['Reconnects', `${camera.reconnects ?? 0}, stalls ${camera.stalls ?? 0}`],
   ];
   return (

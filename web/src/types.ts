@@ -33,7 +33,8 @@ export interface Camera {
   live?: 'fmp4' | 'jpeg';
   zones?: Shapes;
   lines?: Shapes;
-  frames?: { decoded: number; detected: number; skipped: number; corrupt: number };
+  frames?: { decoded: number; detected: number; skipped: number; corrupt: number; put_off: number; parts: number }
+  packets?: { received: number; not_decoded: number; wakes: number; awake: boolean };
 }
 
 export interface Count {

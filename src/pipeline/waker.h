@@ -1,0 +1,36 @@
+// Waker: stands between a camera's reader and its lane and lets through what is worth decoding. It
+// asks the packet gate (decode/packet_gate.h), minds that a sleeping camera can always be woken
+// with its whole group of pictures, and carries what the pixels said back to the gate.
+//
+// Threads: stream and judge belong to the reader; saw and stats may come from any thread.
+
+#pragma once
+
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "pipeline/mailbox.h"
+
+struct om_packet_gate_opts;
+struct om_stream_info;
+struct om_waker;
+
+struct om_waker_stats {
+    uint64_t ignored;     // packets that nobody decoded
+    uint64_t keys, full;  // decoded alone; decoded with the others
+    uint64_t wakes;
+    bool is_awake;
+};
+
+OM_MUST_USE struct om_waker *om_waker_create(const struct om_packet_gate_opts *opts);
+void om_waker_destroy(struct om_waker *waker);  // accepts NULL
+OM_DEFINE_AUTO(om_waker);
+
+// A stream begins or its parameters changed: nothing is known of its packets any more.
+void om_waker_stream(struct om_waker *waker, const struct om_stream_info *info);
+// `group_is_kept`: the packets since the last key frame, this one included, can be had again.
+enum om_mail_kind om_waker_judge(struct om_waker *waker, const struct om_packet *packet,
+                                 bool group_is_kept);
+// Whether something moved in a decoded picture, or is under way.
+void om_waker_saw(struct om_waker *waker, int64_t pts_us, bool has_motion);
+struct om_waker_stats om_waker_stats(struct om_waker *waker);
