@@ -21,7 +21,8 @@
 enum { REPORT_BYTES_MAX = 1 << 20, CPUINFO_BYTES_MAX = 1 << 22 };
 
 static const struct om_bench *const benches[] = {
-    &om_bench_engine, &om_bench_latency, &om_bench_decode, &om_bench_memory, &om_bench_reconnect,
+    &om_bench_engine, &om_bench_latency,   &om_bench_decode,
+    &om_bench_memory, &om_bench_reconnect, &om_bench_fleet,
 };
 
 static int compare(const void *a, const void *b)
@@ -114,6 +115,35 @@ static bool run_bench(const struct om_bench *bench, const struct om_bench_opts *
     return true;
 }
 
+static void print_cell(const struct om_json *value, const char *key)
+{
+    int width = (int)OM_MAX(strlen(key), 12u);
+    if (om_json_type(value) == OM_JSON_STRING)
+        om_cli_print("  %-*.*s", 18, OM_STR_ARG(om_json_as_str(value, OM_STR(""))));
+    else
+        om_cli_print("  %*g", width, om_json_as_double(value, NAN));
+}
+
+// An array of objects of the same members: names above, a line each.
+static void print_table(const char *name, const struct om_json *rows)
+{
+    om_cli_print("  %s\n", name);
+    for (size_t i = 0; i < om_json_len(rows); i++) {
+        void *at = NULL;
+        const char *key;
+        const struct om_json *value;
+        while (i == 0 && om_json_next(om_json_at(rows, 0), &at, &key, &value)) {
+            bool is_text = om_json_type(value) == OM_JSON_STRING;
+            om_cli_print(is_text ? "  %-18s" : "  %12s", key);
+        }
+        om_cli_print(i == 0 ? "\n" : "");
+        at = NULL;
+        while (om_json_next(om_json_at(rows, i), &at, &key, &value))
+            print_cell(value, key);
+        om_cli_print("\n");
+    }
+}
+
 // "share_of_bare": 0.93 -> one line each, for people.
 static void print_plain(om_str json)
 {
@@ -127,6 +157,8 @@ static void print_plain(om_str json)
         const struct om_json *value = om_json_member(figures, i, &key);
         if (om_json_type(value) == OM_JSON_NUMBER)
             om_cli_print("  %-28s %g\n", key, om_json_as_double(value, 0));
+        else if (om_json_type(value) == OM_JSON_ARRAY)
+            print_table(key, value);
     }
 }
 
@@ -158,7 +190,7 @@ static int run_named(const char *name, const struct om_bench_opts *opts, bool js
 
 int om_cmd_bench(int argc, char **argv)
 {
-    struct om_bench_opts opts = {.seconds = 5, .cycles = 200, .cameras = 10};
+    struct om_bench_opts opts = {.seconds = 5, .cycles = 200};
     bool json = false;
     const struct om_arg table[] = {
         {"data", 'd', OM_ARG_TEXT, &opts.data, "DIR",
@@ -167,7 +199,10 @@ int om_cmd_bench(int argc, char **argv)
         {"video", 0, OM_ARG_TEXT, &opts.video, "FILE", "one video to use", 0, 0},
         {"seconds", 's', OM_ARG_INT, &opts.seconds, "N", "length of one measurement (5)", 1, 3600},
         {"cycles", 0, OM_ARG_INT, &opts.cycles, "N", "reconnect: outages (200)", 1, 1000000},
-        {"cameras", 0, OM_ARG_INT, &opts.cameras, "N", "cameras (10)", 1, 4096},
+        {"cameras", 0, OM_ARG_INT, &opts.cameras, "N", "cameras (fleet: 10000)", 1, 1000000},
+        {"costs", 0, OM_ARG_TEXT, &opts.costs, "FILE",
+         "fleet: what other benchmarks printed with --json", 0, 0},
+        {"chart", 0, OM_ARG_TEXT, &opts.chart, "FILE", "fleet: draw the day as SVG", 0, 0},
         {"json", 0, OM_ARG_FLAG, &json, NULL, "one JSON object a benchmark", 0, 0},
         {0},
     };

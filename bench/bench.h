@@ -15,7 +15,9 @@ struct om_bench_opts {
     const char *video;  // one video to use instead of those in `data`
     int seconds;        // how long one measurement takes, about
     int cycles;         // reconnect: outages
-    int cameras;        // streams
+    int cameras;        // streams, fleet; 0 = the benchmark's own number
+    const char *costs;  // fleet: a file of what other benchmarks printed; NULL = none
+    const char *chart;  // fleet: where its picture goes; NULL = nowhere
 };
 
 // Where a benchmark writes what it found. The runner puts the frame around it.
@@ -37,6 +39,7 @@ extern const struct om_bench om_bench_latency;
 extern const struct om_bench om_bench_decode;
 extern const struct om_bench om_bench_memory;
 extern const struct om_bench om_bench_reconnect;
+extern const struct om_bench om_bench_fleet;
 
 // The workload of the options: a video (of the data folder, the biggest H.264 one by name, or
 // "test:").
