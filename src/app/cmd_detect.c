@@ -215,6 +215,7 @@ static bool load_model(struct detect *d, struct om_error *err)
         // One core is left to decoding and preparing, where there is more than one.
         .threads = d->threads ? d->threads : (int)OM_CLAMP(cores - 1, 1, 8),
         .providers = d->providers,
+        .home = conf->home,
     };
     d->model = om_registry_load(conf->home, d->model_name, &opts, err);
     return d->model;
@@ -286,7 +287,7 @@ int om_cmd_detect(int argc, char **argv)
         {"frames", 'n', OM_ARG_INT, &d.frames_max, "N", "stop after N frames of an input", 1, 1e9},
         {"threads", 0, OM_ARG_INT, &d.threads, "N", "threads of the network (cores - 1)", 1, 256},
         {"providers", 0, OM_ARG_TEXT, &d.providers, "LIST",
-         "cpu, cuda, tensorrt, openvino; in order", 0, 0},
+         "cpu, cuda:0, tensorrt, openvino; in order", 0, 0},
         {"json", 0, OM_ARG_FLAG, &d.json, NULL, "JSON lines (what it prints anyway)", 0, 0},
         {0},
     };

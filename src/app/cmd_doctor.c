@@ -8,9 +8,11 @@
 
 #include "app/args.h"
 #include "app/commands.h"
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "conf/config.h"
+#include "infer/nvml.h"
 #include "infer/ort.h"
 #include "pipeline/options.h"
 
@@ -42,10 +44,12 @@ static void check_home(struct check *check, const struct om_conf *conf)
 
 static void check_engine(struct check *check)
 {
+    char providers[64];
     struct om_error err = {0};
     check->is_good = om_ort_load(NULL, &err);
     if (check->is_good)
-        snprintf(check->text, sizeof(check->text), "ONNX Runtime %s", om_ort_version());
+        snprintf(check->text, sizeof(check->text), "ONNX Runtime %s (%s)", om_ort_version(),
+                 om_ort_providers(providers, sizeof(providers)));
     else
         snprintf(check->text, sizeof(check->text), "%s", err.text);
     snprintf(check->hint, sizeof(check->hint), "%s", err.hint);
@@ -70,6 +74,27 @@ static void check_cameras(struct check *check)
     bool has_usb = om_file_exists("/dev/video0");
     snprintf(check->text, sizeof(check->text), "%s",
              has_usb ? "/dev/video0 is there: omma run 0" : "no USB camera (none is needed)");
+}
+
+// Cards are never missed: the CPU does.
+static void check_cards(struct check *check)
+{
+    struct om_nvml_card cards[OM_NVML_CARDS_MAX];
+    int n = om_nvml_read(cards, OM_NVML_CARDS_MAX);
+    om_auto_buf text;
+    om_buf_init(&text, sizeof(check->text) - 1);
+    for (int i = 0; i < n; i++)
+        om_buf_printf(&text, "%s%d: %.40s, %.0f of %.0f GiB in use", i ? "; " : "", cards[i].index,
+                      cards[i].name, (double)cards[i].memory_used_bytes / (1 << 30),
+                      (double)cards[i].memory_bytes / (1 << 30));
+    if (n)
+        om_buf_printf(&text, "; driver %.20s", om_nvml_driver());
+    check->is_good = true;
+    snprintf(check->text, sizeof(check->text), "%s",
+             n ? om_buf_text(&text) : "no NVIDIA card (none is needed)");
+    if (n)
+        snprintf(check->hint, sizeof(check->hint),
+                 "--infer-providers cuda uses it, with an ONNX Runtime that has CUDA");
 }
 
 static void print_checks(const struct check *checks, int n, bool json)
@@ -110,11 +135,8 @@ int om_cmd_doctor(int argc, char **argv)
     enum om_args_result parsed = om_args_parse(&args, argc, argv);
     if (parsed != OM_ARGS_OK)
         return parsed == OM_ARGS_DONE ? EX_OK : EX_USAGE;
-    struct check checks[5] = {{.name = "config"},
-                              {.name = "home"},
-                              {.name = "engine"},
-                              {.name = "files"},
-                              {.name = "cameras"}};
+    struct check checks[6] = {{.name = "config"}, {.name = "home"},    {.name = "engine"},
+                              {.name = "files"},  {.name = "cameras"}, {.name = "cards"}};
     struct om_error err = {0};
     om_conf_register(om_pipeline_opt_groups);
     om_auto(om_conf) conf = om_conf_load(NULL, &err);
@@ -124,6 +146,7 @@ int om_cmd_doctor(int argc, char **argv)
     check_engine(&checks[2]);
     check_files(&checks[3]);
     check_cameras(&checks[4]);
+    check_cards(&checks[5]);
     bool is_good = true;
     for (size_t i = 0; i < OM_ARRAY_LEN(checks); i++)
         is_good = is_good && checks[i].is_good;

@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "conf/config.h"
 #include "conf/history.h"
+#include "infer/device.h"
 #include "loop/loop.h"
 #include "loop/workers.h"
 #include "pipeline/control.h"
@@ -182,7 +183,12 @@ static bool create_parts(struct server *server, struct om_error *err)
         return false;
     server->workers = om_workers_create("worker", 0, WORKER_STACK_BYTES);
     server->blocking = om_workers_create("blocking", BLOCKING_WORKERS, WORKER_STACK_BYTES);
-    const struct om_engines_opts engines = {.home = server->conf->home};
+    const struct om_infer_opts *infer = om_conf_section(server->conf, &om_infer_opt_group);
+    struct om_device_plan plan;
+    // A typing error is told at the start, not with the first model.
+    if (!om_device_plan_parse(infer->providers, &plan, err))
+        return false;
+    const struct om_engines_opts engines = {.home = server->conf->home, .infer = infer};
     server->engines = om_engines_create(&engines);
     const struct om_camera_life_opts *life = om_conf_section(server->conf, &om_source_opt_group);
     const struct om_pipeline_opts pipeline = {

@@ -265,8 +265,8 @@ static bool list_unknown(void *ctx, om_str env, om_str value)
 {
     (void)value;
     // Read where they are needed, not by the configuration.
-    static const char *const others[] = {"OMMA_ORT_LIBRARY", "OMMA_SHARED", "OMMA_BINARY",
-                                         "OMMA_BIN"};
+    static const char *const others[] = {"OMMA_ORT_LIBRARY", "OMMA_NVML_LIBRARY", "OMMA_SHARED",
+                                         "OMMA_BINARY", "OMMA_BIN"};
     char name[128];
     const struct om_opt_group *group;
     env_to_name(env, name);

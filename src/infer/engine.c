@@ -119,6 +119,13 @@ static void take_batch(struct om_engine *engine, struct batch *batch)
     }
 }
 
+// Which of the model's instances a worker is; a device that is done sooner takes more of what
+// waits.
+static int instance_of(const struct worker *worker)
+{
+    return (int)(worker - worker->engine->workers);
+}
+
 // The smallest context that holds `count` pictures; NULL when it cannot be had.
 static struct om_model_ctx *ctx_for(struct worker *worker, int count)
 {
@@ -128,7 +135,8 @@ static struct om_model_ctx *ctx_for(struct worker *worker, int count)
         size++;
     if (!worker->ctx[size]) {
         int batch = OM_MIN(1 << size, om_model_batch_max(worker->engine->model));
-        worker->ctx[size] = om_model_ctx_create(worker->engine->model, batch, NULL);
+        worker->ctx[size] = om_model_ctx_create_on(worker->engine->model, instance_of(worker),
+                                                   batch, NULL);
     }
     return worker->ctx[size];
 }
@@ -262,7 +270,7 @@ static bool start_worker(struct om_engine *engine, struct worker *worker, struct
 {
     worker->engine = engine;
     worker->results = om_try_new_array(struct om_result, (size_t)engine->batch_max);
-    worker->ctx[0] = om_model_ctx_create(engine->model, 1, err);
+    worker->ctx[0] = om_model_ctx_create_on(engine->model, instance_of(worker), 1, err);
     worker->region_result = om_try_new(struct om_result);
     if (!worker->results || !worker->region_result || !worker->ctx[0])
         return false;
@@ -282,7 +290,8 @@ struct om_engine *om_engine_create(struct om_model *model, const struct om_engin
 
     engine->model = model;
     engine->batch_max = OM_MIN(OM_MIN(batch_max, (int)BATCH_MAX), om_model_batch_max(model));
-    engine->worker_count = OM_CLAMP(opts->workers, 1, (int)WORKERS_MAX);
+    int workers = opts->workers > 0 ? opts->workers : om_model_instances(model);
+    engine->worker_count = OM_CLAMP(workers, 1, (int)WORKERS_MAX);
     engine->workers = om_new_array(struct worker, (size_t)engine->worker_count);
     om_mutex_init(&engine->lock);
     om_cond_init(&engine->work);

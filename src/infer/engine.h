@@ -20,7 +20,7 @@ struct om_engine;
 struct om_slot;
 
 struct om_engine_opts {
-    int workers;    // engine instances, each with its own tensors; 0 = one
+    int workers;    // engine instances, each with its own tensors; 0 = the model's
     int batch_max;  // 0 = what the model can take, at most 16
 };
 

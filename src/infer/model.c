@@ -33,6 +33,7 @@ struct om_model {
     struct om_tensor_info shapes[OM_TENSORS_MAX];  // of the inputs, for one picture
     struct om_output_spec spec;
     int batch_max;
+    int instances;  // on each device
 };
 
 struct om_model_ctx {
@@ -179,7 +180,8 @@ static bool try_run(const struct om_model *model, int batch, struct om_ort_run *
     const int size[2] = {model->manifest->input_width, model->manifest->input_height};
 
     set_shapes(model, batch, shapes);
-    om_auto(om_ort_run) run = om_ort_run_create(model->session, shapes, batch, err);
+    om_auto(om_ort_run) run = om_ort_run_create(model->session, shapes,
+                                                &(struct om_ort_run_opts){.batch = batch}, err);
     if (!run)
         return false;
     for (int i = 0; i < batch; i++)
@@ -236,6 +238,43 @@ static int find_batch_max(const struct om_model *model)
     return BATCH_MAX;
 }
 
+// The shapes of the inputs, as far as the graph and the manifest tell before anything is loaded:
+// TensorRT builds for them. Where they do not tell, it finds out at the first run.
+static void foresee_inputs(struct om_model *model, const struct om_onnx_graph *graph,
+                           struct om_ort_opts *opts, struct om_tensor_info resolved[OM_TENSORS_MAX])
+{
+    if (!om_family_inputs_find(graph->inputs, graph->input_count, &model->inputs, NULL) ||
+        !om_family_size(model->manifest, graph, &model->inputs, NULL))
+        return;
+    memcpy(model->shapes, graph->inputs, sizeof(model->shapes));
+    set_shapes(model, 1, resolved);
+    opts->declared = graph->inputs;
+    opts->resolved = resolved;
+    opts->input_count = graph->input_count;
+    opts->batch_max = model->inputs.is_batch_free ? BATCH_MAX : 1;
+}
+
+static bool open_session(struct om_model *model, const char *path,
+                         const struct om_onnx_graph *graph, const struct om_model_opts *opts,
+                         struct om_error *err)
+{
+    struct om_tensor_info resolved[OM_TENSORS_MAX];
+    struct om_ort_opts ort_opts = {
+        .name = model->manifest->name,
+        .threads = opts->threads,
+        .providers = opts->providers,
+        .library = opts->library,
+        .fp16 = opts->fp16,
+        .device_memory_max = opts->device_memory_max,
+        .home = opts->home,
+        .external = graph->external,
+        .external_count = graph->external_count,
+    };
+    foresee_inputs(model, graph, &ort_opts, resolved);
+    model->session = om_ort_session_create(path, &ort_opts, err);
+    return model->session;
+}
+
 struct om_model *om_model_load(const char *path, const struct om_manifest *manifest,
                                const struct om_model_opts *opts, struct om_error *err)
 {
@@ -246,10 +285,8 @@ struct om_model *om_model_load(const char *path, const struct om_manifest *manif
     model->manifest = manifest ? om_manifest_copy(manifest) : om_model_manifest_find(path, err);
     if (!model->manifest || !fill_identity(model->manifest, path, err))
         return NULL;
-    const struct om_ort_opts ort_opts = {
-        .threads = opts->threads, .providers = opts->providers, .library = opts->library};
-    model->session = om_ort_session_create(path, &ort_opts, err);
-    if (!model->session)
+    model->instances = OM_MAX(opts->instances, 1);
+    if (!open_session(model, path, graph, opts, err))
         return NULL;
     om_family_labels(model->manifest, graph);
     if (!resolve_inputs(model, err) ||
@@ -282,6 +319,11 @@ const char *om_model_provider(const struct om_model *model)
 int om_model_batch_max(const struct om_model *model)
 {
     return model->batch_max;
+}
+
+int om_model_instances(const struct om_model *model)
+{
+    return om_ort_session_device_count(model->session) * model->instances;
 }
 
 // ---- contexts ----------------------------------------------------------------------------------
@@ -317,6 +359,12 @@ static bool alloc_ctx(struct om_model_ctx *ctx)
 
 struct om_model_ctx *om_model_ctx_create(struct om_model *model, int batch, struct om_error *err)
 {
+    return om_model_ctx_create_on(model, 0, batch, err);
+}
+
+struct om_model_ctx *om_model_ctx_create_on(struct om_model *model, int instance, int batch,
+                                            struct om_error *err)
+{
     struct om_tensor_info shapes[OM_TENSORS_MAX];
 
     if (batch < 1 || batch > model->batch_max) {
@@ -330,7 +378,8 @@ struct om_model_ctx *om_model_ctx_create(struct om_model *model, int batch, stru
     ctx->model = model;
     ctx->batch = batch;
     set_shapes(model, batch, shapes);
-    ctx->run = om_ort_run_create(model->session, shapes, batch, err);
+    ctx->run = om_ort_run_create(
+        model->session, shapes, &(struct om_ort_run_opts){.batch = batch, .device = instance}, err);
     if (!ctx->run)
         return NULL;
     if (!alloc_ctx(ctx)) {

@@ -23,10 +23,13 @@ struct om_tensor;
 enum { OM_EMBEDDING_MAX = 4096, OM_TOPK_MAX = 16 };
 
 struct om_model_opts {
-    int threads;  // intra-op threads of one run; 0 = one
-    const char
-        *providers;  // "cpu", "cuda,cpu", "tensorrt,cuda,cpu", "openvino,cpu": first that works
-    const char *library;  // path of the ONNX Runtime library; NULL = built-in place
+    int threads;                // intra-op threads of one run; 0 = one
+    const char *providers;      // a plan (infer/device.h): "cuda:0,cuda:1,cpu"; NULL = cpu
+    const char *library;        // path of the ONNX Runtime library; NULL = built-in place
+    int instances;              // runs at the same time on each device; 0 = one
+    bool fp16;                  // where the provider can choose
+    int64_t device_memory_max;  // of one card, in bytes; 0 = no bound
+    const char *home;           // built engines are kept below it; NULL = nowhere
 };
 
 struct om_detect_opts {
@@ -73,10 +76,16 @@ const struct om_manifest *om_model_manifest(const struct om_model *model);
 const char *om_model_provider(const struct om_model *model);  // the one in use, "cpu"
 // Most pictures one run may take: 1 for fixed graphs.
 int om_model_batch_max(const struct om_model *model);
+// How many runs it is meant to have under way at once, over all its devices.
+int om_model_instances(const struct om_model *model);
 
 // The tensors of one run of up to `batch` pictures. NULL when memory is out.
 OM_MUST_USE struct om_model_ctx *om_model_ctx_create(struct om_model *model, int batch,
                                                      struct om_error *err);
+// The same for one of several instances, which are dealt out over the model's devices in turn: all
+// contexts of one instance are on one device.
+OM_MUST_USE struct om_model_ctx *om_model_ctx_create_on(struct om_model *model, int instance,
+                                                        int batch, struct om_error *err);
 void om_model_ctx_destroy(struct om_model_ctx *ctx);  // accepts NULL
 OM_DEFINE_AUTO(om_model_ctx);
 

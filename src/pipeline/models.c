@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "conf/opt.h"
+#include "infer/device.h"
 #include "infer/engine.h"
 #include "infer/model.h"
 #include "model/registry.h"
@@ -21,8 +23,8 @@ struct loaded {
 
 struct om_engines {
     // Constant after create.
-    char *home, *providers;
-    int threads, workers;
+    char *home;
+    struct om_infer_opts infer;
 
     struct om_mutex lock;
     struct om_list loaded;  // under `lock`
@@ -32,10 +34,13 @@ struct om_engines *om_engines_create(const struct om_engines_opts *opts)
 {
     struct om_engines *engines = om_new(struct om_engines);
     engines->home = om_strdup(opts->home);
-    engines->providers = om_strdup(opts->providers);
+    om_opt_defaults(&om_infer_opt_group, &engines->infer);
+    if (opts->infer)
+        om_opt_copy(&om_infer_opt_group, &engines->infer, opts->infer);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    engines->threads = opts->threads ? opts->threads : (int)OM_CLAMP(cores, 1, THREADS_MAX);
-    engines->workers = opts->workers;
+    if (engines->infer.threads == 0)
+        engines->infer.threads = (int)OM_CLAMP(cores, 1, THREADS_MAX);
+    om_device_metrics_register();
     om_mutex_init(&engines->lock);
     om_list_init(&engines->loaded);
     return engines;
@@ -53,18 +58,25 @@ void om_engines_destroy(struct om_engines *engines)
     }
     om_mutex_finish(&engines->lock);
     om_free(engines->home);
-    om_free(engines->providers);
+    om_opt_finish(&om_infer_opt_group, &engines->infer);
     om_free(engines);
 }
 
 static struct om_engine *load(struct om_engines *engines, const char *model, struct om_error *err)
 {
-    const struct om_model_opts model_opts = {.threads = engines->threads,
-                                             .providers = engines->providers};
+    const struct om_infer_opts *infer = &engines->infer;
+    const struct om_model_opts model_opts = {
+        .threads = infer->threads,
+        .providers = infer->providers,
+        .instances = infer->instances,
+        .fp16 = infer->fp16,
+        .device_memory_max = infer->device_memory,
+        .home = infer->engine_cache ? engines->home : NULL,
+    };
     struct om_model *ready = om_registry_load(engines->home, model, &model_opts, err);
     if (!ready)
         return NULL;
-    const struct om_engine_opts opts = {.workers = engines->workers};
+    const struct om_engine_opts opts = {0};
     return om_engine_create(ready, &opts, err);
 }
 

@@ -9,12 +9,11 @@
 struct om_engine;
 struct om_engines;
 struct om_error;
+struct om_infer_opts;
 
 struct om_engines_opts {
-    const char *home;       // where installed models lie; copied
-    const char *providers;  // "cpu", "cuda,cpu"; copied, NULL = cpu
-    int threads;            // of one run; 0 = as many as the machine has cores, at most 4
-    int workers;            // engine instances; 0 = one
+    const char *home;                   // where installed models lie; copied
+    const struct om_infer_opts *infer;  // infer/device.h; copied, NULL = the defaults
 };
 
 OM_MUST_USE struct om_engines *om_engines_create(const struct om_engines_opts *opts);

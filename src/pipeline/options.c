@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "conf/opt.h"
 #include "decode/packet_gate.h"
+#include "infer/device.h"
 #include "motion/watch.h"
 #include "pipeline/budget.h"
 #include "pipeline/looks.h"
@@ -50,6 +51,7 @@ struct om_source_opts om_source_opts_from(const struct om_camera_life_opts *life
 }
 
 const struct om_opt_group *const om_pipeline_opt_groups[] = {
-    &om_source_opt_group,  &om_packet_gate_opt_group, &om_watch_opt_group,  &om_looks_opt_group,
-    &om_tracker_opt_group, &om_alert_opt_group,       &om_limits_opt_group, NULL,
+    &om_source_opt_group, &om_packet_gate_opt_group, &om_watch_opt_group,
+    &om_looks_opt_group,  &om_tracker_opt_group,     &om_alert_opt_group,
+    &om_limits_opt_group, &om_infer_opt_group,       NULL,
 };
