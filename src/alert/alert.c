@@ -16,8 +16,8 @@
 #include "scene/track.h"
 
 enum {
-    CLASSES_MAX = 8,           // that one track is seen as
-    SLOTS = 2 * OM_TRACKS_MAX  // of the index by id
+    CLASSES_MAX = 8,  // that one track is seen as
+    ROOM_MIN = 8,     // tracks that there is room for at first
 };
 
 struct known {
@@ -34,9 +34,9 @@ struct known {
 };
 
 struct table {
-    int count;
-    struct known items[OM_TRACKS_MAX];
-    int16_t slots[SLOTS];  // index into items plus one; 0 = empty
+    int count, room;  // grows up to OM_TRACKS_MAX
+    struct known *items;
+    int16_t *slots;  // of the index by id, twice the room: index into items plus one; 0 = empty
 };
 
 struct om_alert {
@@ -67,31 +67,60 @@ const struct om_opt_group om_alert_opt_group = {
     .opts = alert_opts,
 };
 
+// ---- tables ------------------------------------------------------------------------------------
+
+// The slot that holds `id`, or the empty one where it belongs. Half of the slots are always empty.
+static int16_t *find_slot(struct table *table, uint64_t id)
+{
+    static_assert((ROOM_MIN & (ROOM_MIN - 1)) == 0, "a power of two, and so are its doubles");
+    size_t mask = 2 * (size_t)table->room - 1;
+    size_t at = (size_t)((id * 0x9e3779b97f4a7c15u) >> 32) & mask;
+    while (table->slots[at] && table->items[table->slots[at] - 1].id != id)
+        at = (at + 1) & mask;
+    return &table->slots[at];
+}
+
+// Empties it, with room for `count`.
+static void table_clear(struct table *table, int count)
+{
+    table->count = 0;
+    if (count <= table->room && table->room > 0) {
+        memset(table->slots, 0, sizeof(table->slots[0]) * 2 * (size_t)table->room);
+        return;
+    }
+    table->room = OM_MAX(table->room, ROOM_MIN);
+    while (table->room < count)
+        table->room *= 2;
+    om_free(table->items);
+    om_free(table->slots);
+    table->items = om_new_array(struct known, (size_t)table->room);
+    table->slots = om_new_array(int16_t, 2 * (size_t)table->room);
+}
+
+// ---- life --------------------------------------------------------------------------------------
+
 struct om_alert *om_alert_create(const struct om_alert_opts *opts)
 {
     struct om_alert *alert = om_new(struct om_alert);
     alert->opts = *opts;
     alert->now = &alert->tables[0];
     alert->before = &alert->tables[1];
+    table_clear(alert->now, 0);
     return alert;
 }
 
 void om_alert_destroy(struct om_alert *alert)
 {
+    if (!alert)
+        return;
+    for (size_t i = 0; i < OM_ARRAY_LEN(alert->tables); i++) {
+        om_free(alert->tables[i].items);
+        om_free(alert->tables[i].slots);
+    }
     om_free(alert);
 }
 
 // ---- what is known -----------------------------------------------------------------------------
-
-// The slot that holds `id`, or the empty one where it belongs. Half of the slots are always empty.
-static int16_t *find_slot(struct table *table, uint64_t id)
-{
-    static_assert((SLOTS & (SLOTS - 1)) == 0, "a power of two");
-    size_t at = (size_t)((id * 0x9e3779b97f4a7c15u) >> 32) & (SLOTS - 1);
-    while (table->slots[at] && table->items[table->slots[at] - 1].id != id)
-        at = (at + 1) & (SLOTS - 1);
-    return &table->slots[at];
-}
 
 static struct known *find(struct table *table, uint64_t id)
 {
@@ -106,7 +135,7 @@ static struct known *carry_over(struct om_alert *alert, uint64_t id)
     int16_t *slot = find_slot(now, id);
     if (*slot)
         return &now->items[*slot - 1];  // the frame lists it twice
-    om_assert(now->count < OM_TRACKS_MAX);
+    om_assert(now->count < now->room);
     struct known *known = &now->items[now->count++];
     *slot = (int16_t)now->count;
     if (old)
@@ -300,8 +329,7 @@ void om_alert_update(struct om_alert *alert, const struct om_alert_frame *frame,
     struct table *empty = alert->before;
     alert->before = alert->now;
     alert->now = empty;
-    empty->count = 0;
-    memset(empty->slots, 0, sizeof(empty->slots));
+    table_clear(empty, tracks->count);
     for (int i = 0; i < tracks->count; i++) {
         struct known *known = carry_over(alert, tracks->items[i].id);
         if (is_seen(&tracks->items[i]))

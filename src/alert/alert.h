@@ -1,7 +1,8 @@
 // Alert: tracks and measures of one camera to events. A track is told when it is confirmed, at most
 // every `update_us` while it lives, and once when it ends; zones and lines are told as they happen.
 //
-// Threads: belongs to one thread at a time. Allocates nothing after create.
+// Threads: belongs to one thread at a time. Allocates only while there are more
+// tracks than ever before.
 
 #pragma once
 

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/scratch.h"
 #include "base/time.h"
 #include "conf/opt.h"
 #include "media/thumb.h"
@@ -30,11 +31,17 @@ struct om_watch {
     int64_t pts_us;     // of the last picture
     int64_t learned_us;
     int64_t open_until_us;
-    uint16_t mean[OM_THUMB_PIXELS_MAX];    // luma with FRACTION_BITS
-    uint16_t spread[OM_THUMB_PIXELS_MAX];  // mean distance from it, the same unit
-    uint8_t changed[OM_THUMB_PIXELS_MAX];
-    struct om_region_work work;
+    int room_px;       // of the two below
+    uint16_t *mean;    // luma with FRACTION_BITS
+    uint16_t *spread;  // mean distance from it, the same unit
 };
+
+// Needed while a picture is judged only, so that a thread has it and not each camera.
+struct work {
+    uint8_t changed[OM_THUMB_PIXELS_MAX];
+    struct om_region_work regions;
+};
+static struct om_scratch scratch = OM_SCRATCH(sizeof(struct work));
 
 #define FIELD(name) offsetof(struct om_watch_opts, name)
 
@@ -72,6 +79,10 @@ struct om_watch *om_watch_create(const struct om_watch_opts *opts)
 
 void om_watch_destroy(struct om_watch *watch)
 {
+    if (!watch)
+        return;
+    om_free(watch->mean);
+    om_free(watch->spread);
     om_free(watch);
 }
 
@@ -178,6 +189,15 @@ static bool follow_light(struct om_watch *watch, const uint8_t *luma, int change
 
 // ---- pictures -----------------------------------------------------------------------------------
 
+static void make_room(struct om_watch *watch, int count)
+{
+    if (count <= watch->room_px)
+        return;
+    watch->mean = om_realloc(watch->mean, (size_t)count, sizeof(*watch->mean));
+    watch->spread = om_realloc(watch->spread, (size_t)count, sizeof(*watch->spread));
+    watch->room_px = count;
+}
+
 static void start_over(struct om_watch *watch, const struct om_thumb *thumb)
 {
     watch->width = thumb->width;
@@ -185,19 +205,21 @@ static void start_over(struct om_watch *watch, const struct om_thumb *thumb)
     watch->learned_us = thumb->pts_us;
     watch->open_until_us = thumb->pts_us + watch->opts.hold_us;
     int count = thumb->width * thumb->height;
+    make_room(watch, count);
     for (int i = 0; i < count; i++) {
         watch->mean[i] = (uint16_t)(thumb->luma[i] << FRACTION_BITS);
         watch->spread[i] = 0;
     }
 }
 
-static void learn_when_due(struct om_watch *watch, const struct om_thumb *thumb)
+static void learn_when_due(struct om_watch *watch, const struct om_thumb *thumb,
+                           const uint8_t *changed)
 {
     int64_t since_us = thumb->pts_us - watch->learned_us;
     if (since_us < watch->opts.learn_us / LEARN_STEPS)
         return;
     double share = 1 - exp(-(double)since_us / (double)watch->opts.learn_us);
-    learn(watch->mean, watch->spread, thumb->luma, watch->changed, thumb->width * thumb->height,
+    learn(watch->mean, watch->spread, thumb->luma, changed, thumb->width * thumb->height,
           OM_CLAMP((int)(share * ALPHA_ONE), 1, ALPHA_ONE - 1), watch->opts.tolerance);
     watch->learned_us = thumb->pts_us;
 }
@@ -206,23 +228,24 @@ static void find_motion(struct om_watch *watch, const struct om_thumb *thumb,
                         struct om_watch_result *ret)
 {
     int count = thumb->width * thumb->height, tolerance = watch->opts.tolerance;
-    int changed_px = mark_changed(watch->changed, thumb->luma, watch->mean, watch->spread, count,
+    struct work *work = om_scratch_get(&scratch);
+    int changed_px = mark_changed(work->changed, thumb->luma, watch->mean, watch->spread, count,
                                   tolerance);
     if (changed_px > LIGHT_CHANGED_MIN * count && follow_light(watch, thumb->luma, changed_px))
-        changed_px = mark_changed(watch->changed, thumb->luma, watch->mean, watch->spread, count,
+        changed_px = mark_changed(work->changed, thumb->luma, watch->mean, watch->spread, count,
                                   tolerance);
     ret->changed = (double)changed_px / count;
     if (changed_px > SCENE_CHANGED_MIN * count) {
         start_over(watch, thumb);
         return;
     }
-    int solid_px = om_regions_find(&watch->work, watch->changed, thumb->width, thumb->height,
+    int solid_px = om_regions_find(&work->regions, work->changed, thumb->width, thumb->height,
                                    REGION_PX_MIN, &ret->regions);
     ret->changed = (double)solid_px / count;
     ret->has_motion = ret->regions.count > 0 && ret->changed >= watch->opts.changed_min;
     if (!ret->has_motion)
         ret->regions.count = 0;
-    learn_when_due(watch, thumb);
+    learn_when_due(watch, thumb, work->changed);
 }
 
 void om_watch_update(struct om_watch *watch, const struct om_thumb *thumb,

@@ -38,7 +38,7 @@ struct om_watch_result {
     struct om_regions regions;  // moving places in thumb pixels, largest first
 };
 
-// Aborts never; memory is bounded by OM_THUMB_PIXELS_MAX. `opts` is copied.
+// Holds 4 bytes for each pixel of the thumbs (OM_THUMB_PIXELS_MAX at most). `opts` is copied.
 OM_MUST_USE struct om_watch *om_watch_create(const struct om_watch_opts *opts);
 void om_watch_destroy(struct om_watch *watch);  // accepts NULL
 OM_DEFINE_AUTO(om_watch);

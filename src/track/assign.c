@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/scratch.h"
 
 enum { PAIRS_MAX = OM_ASSIGN_ROWS_MAX * OM_ASSIGN_COLS_MAX, NONE = -1 };
 
@@ -32,6 +33,12 @@ struct om_assign {
 struct om_assign *om_assign_create(void)
 {
     return om_new(struct om_assign);
+}
+
+struct om_assign *om_assign_of_thread(void)
+{
+    static struct om_scratch scratch = OM_SCRATCH(sizeof(struct om_assign));
+    return om_scratch_get(&scratch);
 }
 
 void om_assign_destroy(struct om_assign *assign)

@@ -20,6 +20,9 @@ enum { OM_ASSIGN_ROWS_MAX = 512, OM_ASSIGN_COLS_MAX = 512 };
 OM_MUST_USE struct om_assign *om_assign_create(void);
 void om_assign_destroy(struct om_assign *assign);  // accepts NULL
 OM_DEFINE_AUTO(om_assign);
+// The calling thread's own (base/scratch.h), for one problem from begin to solve: it is too large
+// for each camera to have one.
+struct om_assign *om_assign_of_thread(void);
 
 // Starts a problem without rows and with `col_count` columns.
 void om_assign_begin(struct om_assign *assign, int col_count);

@@ -15,6 +15,7 @@
 
 enum {
     VOTES_MAX = 4,         // classes remembered of one object
+    STORE_STEP = 16,       // room for objects grows by so many
     SILENT_LOOKS_MIN = 2,  // pictures an object must be missing from before it can end
     TENTATIVE_MISSES_MAX = 1,
     STATIONARY_US = 3 * OM_SECOND,  // in place so long: it stands
@@ -67,12 +68,13 @@ struct om_tracker {
     int64_t pts_us;  // of the last picture, OM_TIME_NONE before the first
     int count;
     struct target *targets[OM_TRACKS_MAX];  // oldest first; behind `count` the free ones
-    struct target store[OM_TRACKS_MAX];
-    struct om_assign *assign;
+    int store_count;                        // how many there are, free ones too
+    struct target *store[OM_TRACKS_MAX / STORE_STEP];
 
     // Of one update.
     struct now now;
     const struct om_tracker_look *look;      // borrowed
+    struct om_assign *assign;                // borrowed from the thread
     const struct om_detections *detections;  // borrowed
     uint64_t match[OM_DETECTIONS_MAX];       // track id, 0 = none yet
     bool is_double[OM_DETECTIONS_MAX];       // another class's box of the same object is better
@@ -82,6 +84,7 @@ struct om_tracker {
 };
 
 static_assert((int)OM_TRACKS_MAX <= (int)OM_ASSIGN_ROWS_MAX, "tracks are rows");
+static_assert(OM_TRACKS_MAX % STORE_STEP == 0, "the store ends with a whole step");
 static_assert((int)OM_DETECTIONS_MAX <= (int)OM_ASSIGN_COLS_MAX, "detections are columns");
 
 #define FIELD(name) offsetof(struct om_tracker_opts, name)
@@ -125,9 +128,6 @@ struct om_tracker *om_tracker_create(const struct om_tracker_opts *opts)
     tracker->opts = *opts;
     tracker->next_id = 1;
     tracker->pts_us = OM_TIME_NONE;
-    tracker->assign = om_assign_create();
-    for (int i = 0; i < OM_TRACKS_MAX; i++)
-        tracker->targets[i] = &tracker->store[i];
     return tracker;
 }
 
@@ -135,7 +135,8 @@ void om_tracker_destroy(struct om_tracker *tracker)
 {
     if (!tracker)
         return;
-    om_assign_destroy(tracker->assign);
+    for (int i = 0; i < tracker->store_count / STORE_STEP; i++)
+        om_free(tracker->store[i]);
     om_free(tracker);
 }
 
@@ -208,10 +209,21 @@ static void see(struct om_tracker *tracker, struct target *target, int col)
     judge_place(target, tracker->now.pts_us);
 }
 
+static void make_room(struct om_tracker *tracker)
+{
+    if (tracker->count < tracker->store_count)
+        return;
+    struct target *more = om_new_array(struct target, STORE_STEP);
+    tracker->store[tracker->store_count / STORE_STEP] = more;
+    for (int i = 0; i < STORE_STEP; i++)
+        tracker->targets[tracker->store_count++] = &more[i];
+}
+
 static void start(struct om_tracker *tracker, int col)
 {
     if (tracker->count == OM_TRACKS_MAX)
         return;
+    make_room(tracker);
     const struct om_detection *d = &tracker->detections->items[col];
     struct target *target = tracker->targets[tracker->count++];
     *target = (struct target){.place = d->box, .place_us = tracker->now.pts_us};
@@ -437,6 +449,7 @@ void om_tracker_update_looked(struct om_tracker *tracker, int64_t pts_us, int64_
     tracker->now = (struct now){pts_us, wall_us};
     tracker->look = look;
     tracker->detections = detections;
+    tracker->assign = om_assign_of_thread();
     memset(tracker->match, 0, sizeof(tracker->match[0]) * (size_t)detections->count);
     ret_tracks->count = 0;
     mark_doubles(tracker);
@@ -454,6 +467,7 @@ void om_tracker_update_looked(struct om_tracker *tracker, int64_t pts_us, int64_
     tracker->pts_us = pts_us;
     tracker->look = NULL;
     tracker->detections = NULL;
+    tracker->assign = NULL;
 }
 
 void om_tracker_update(struct om_tracker *tracker, int64_t pts_us, int64_t wall_us,

@@ -5,7 +5,8 @@
 // Time is what the frames say (pts), so uneven frame rates and skipped frames are right by
 // construction.
 //
-// Threads: belongs to one thread at a time. Allocates nothing after create.
+// Threads: belongs to one thread at a time. Allocates only while there are more objects than ever
+// before; what a picture needs while it is followed belongs to the thread (base/scratch.h).
 
 #pragma once
 

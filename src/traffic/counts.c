@@ -3,17 +3,21 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/time.h"
 
+enum { COUNTS_MIN = 8 };
+
 void om_counts_init(struct om_counts *counts)
 {
+    *counts = (struct om_counts){0};
     om_mutex_init(&counts->lock);
-    counts->count = 0;
 }
 
 void om_counts_finish(struct om_counts *counts)
 {
+    om_free(counts->items);
     om_mutex_finish(&counts->lock);
 }
 
@@ -53,6 +57,10 @@ static struct om_count *get(struct om_counts *counts, const char *shape, const c
     }
     if (c || counts->count == OM_COUNTS_MAX)
         return c;
+    if (counts->count == counts->room) {
+        counts->room = OM_MIN(OM_MAX(2 * counts->room, COUNTS_MIN), OM_COUNTS_MAX);
+        counts->items = om_realloc(counts->items, (size_t)counts->room, sizeof(*counts->items));
+    }
     c = &counts->items[counts->count++];
     *c = (struct om_count){.is_line = is_line};
     (void)om_str_copy(c->shape, sizeof(c->shape), om_str_from(shape));
@@ -97,7 +105,7 @@ void om_counts_leave(struct om_counts *counts, const char *zone, const char *lab
 int om_counts_copy(struct om_counts *counts, struct om_count *out, int n)
 {
     om_with_lock(&counts->lock);
-    if (n > 0)
+    if (n > 0 && counts->count > 0)
         memcpy(out, counts->items, sizeof(out[0]) * (size_t)OM_MIN(n, counts->count));
     return counts->count;
 }

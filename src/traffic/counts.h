@@ -16,8 +16,8 @@ enum { OM_COUNTS_MAX = 1024 };  // labels beyond it are counted as "other" while
 struct om_counts {
     struct om_mutex lock;
     // Under `lock`.
-    int count;
-    struct om_count items[OM_COUNTS_MAX];
+    int count, room;
+    struct om_count *items;  // grow up to OM_COUNTS_MAX
 };
 
 void om_counts_init(struct om_counts *counts);

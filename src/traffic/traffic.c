@@ -31,27 +31,43 @@ struct stay {
     char label[64];  // it entered with
 };
 
+// One track and one line.
+struct passage {
+    struct om_crossing crossing;
+    // A crossing that nobody was told of, because the track is still tentative.
+    enum om_direction waiting;
+    int64_t waiting_us;
+};
+
 // What is known of one track.
 struct passer {
-    uint64_t id;          // 0 = free
-    bool is_listed;       // in this update
-    int64_t last_pts_us;  // when it was last seen
-    // A crossing that nobody was told of, because the track is still tentative.
-    enum om_direction waiting[OM_SHAPES_MAX];
-    int64_t waiting_us[OM_SHAPES_MAX];
-    struct om_crossing crossings[OM_SHAPES_MAX];
-    struct stay stays[OM_SHAPES_MAX];
+    struct passer *next;  // while it is spare
+    uint64_t id;
+    bool is_listed;            // in this update
+    int64_t last_pts_us;       // when it was last seen
+    struct passage *passages;  // one a line ...
+    struct stay *stays;        // ... and one a zone, behind it in the same block
+};
+
+// As many as there are, instead of as many as there may be.
+struct shapes {
+    int zone_count, line_count;
+    struct om_zone *zones;
+    struct om_line *lines;
 };
 
 struct om_traffic {
-    struct om_shapes shapes;
+    struct shapes shapes;
     uint64_t dropped;
     struct om_counts counts;
     // Of one update.
     int width, height;
-    const struct om_labels *labels;        // borrowed
-    struct om_measures *measures;          // borrowed
-    struct passer passers[OM_TRACKS_MAX];  // last: pages of it that are never used cost nothing
+    const struct om_labels *labels;  // borrowed
+    struct om_measures *measures;    // borrowed
+    int passer_count;
+    struct passer *spare;  // for the shapes of now
+    struct passer
+        *passers[OM_TRACKS_MAX];  // by id, as near to its place as there is one; NULL = free
 };
 
 struct om_traffic *om_traffic_create(void)
@@ -61,10 +77,45 @@ struct om_traffic *om_traffic_create(void)
     return traffic;
 }
 
+static void drop_spare(struct om_traffic *traffic)
+{
+    while (traffic->spare) {
+        struct passer *passer = traffic->spare;
+        traffic->spare = passer->next;
+        om_free(passer->passages);
+        om_free(passer);
+    }
+}
+
+static void release(struct om_traffic *traffic, struct passer **at)
+{
+    struct passer *passer = om_steal(at);
+    passer->next = traffic->spare;
+    traffic->spare = passer;
+    traffic->passer_count--;
+}
+
+static void drop_passers(struct om_traffic *traffic)
+{
+    for (int i = 0; i < OM_TRACKS_MAX && traffic->passer_count > 0; i++) {
+        if (traffic->passers[i])
+            release(traffic, &traffic->passers[i]);
+    }
+    drop_spare(traffic);
+}
+
+static void shapes_finish(struct shapes *shapes)
+{
+    om_free(shapes->zones);
+    om_free(shapes->lines);
+}
+
 void om_traffic_destroy(struct om_traffic *traffic)
 {
     if (!traffic)
         return;
+    drop_passers(traffic);
+    shapes_finish(&traffic->shapes);
     om_counts_finish(&traffic->counts);
     om_free(traffic);
 }
@@ -98,7 +149,7 @@ static bool is_same_zone(const struct om_zone *a, const struct om_zone *b)
            memcmp(a->points, b->points, sizeof(a->points[0]) * (size_t)a->point_count) == 0;
 }
 
-static int find_line(const struct om_shapes *shapes, const struct om_line *line)
+static int find_line(const struct shapes *shapes, const struct om_line *line)
 {
     for (int i = 0; i < shapes->line_count; i++) {
         if (is_same_line(&shapes->lines[i], line))
@@ -107,7 +158,7 @@ static int find_line(const struct om_shapes *shapes, const struct om_line *line)
     return NONE;
 }
 
-static int find_zone(const struct om_shapes *shapes, const struct om_zone *zone)
+static int find_zone(const struct shapes *shapes, const struct om_zone *zone)
 {
     for (int i = 0; i < shapes->zone_count; i++) {
         if (is_same_zone(&shapes->zones[i], zone))
@@ -117,7 +168,7 @@ static int find_zone(const struct om_shapes *shapes, const struct om_zone *zone)
 }
 
 struct change {
-    const struct om_shapes *before, *after;
+    const struct shapes *before, *after;
 };
 
 static bool is_kept(void *ctx, const struct om_count *count)
@@ -136,32 +187,59 @@ static bool is_kept(void *ctx, const struct om_count *count)
     return false;
 }
 
+// Room for what one track does at these shapes; all of it unknown yet.
+static void passer_make(struct passer *passer, const struct shapes *shapes)
+{
+    static_assert(_Alignof(struct stay) <= _Alignof(struct passage), "stays follow passages");
+    size_t bytes = sizeof(struct passage) * (size_t)shapes->line_count +
+                   sizeof(struct stay) * (size_t)shapes->zone_count;
+    passer->passages = om_alloc(1, OM_MAX(bytes, 1));
+    passer->stays = (struct stay *)(void *)(passer->passages + shapes->line_count);
+}
+
 // What a track did at the shapes that stay, in the places they have now.
 static void move_passer(struct passer *passer, const struct change *change)
 {
     struct passer before = *passer;
+    passer_make(passer, change->after);
     for (int i = 0; i < change->after->line_count; i++) {
         int old = find_line(change->before, &change->after->lines[i]);
-        passer->crossings[i] = old == NONE ? (struct om_crossing){0} : before.crossings[old];
-        passer->waiting[i] = old == NONE ? OM_DIRECTION_NONE : before.waiting[old];
-        passer->waiting_us[i] = old == NONE ? 0 : before.waiting_us[old];
+        if (old != NONE)
+            passer->passages[i] = before.passages[old];
     }
     for (int i = 0; i < change->after->zone_count; i++) {
         int old = find_zone(change->before, &change->after->zones[i]);
-        passer->stays[i] = old == NONE ? (struct stay){0} : before.stays[old];
+        if (old != NONE)
+            passer->stays[i] = before.stays[old];
     }
+    om_free(before.passages);
+}
+
+static void shapes_copy(struct shapes *dst, const struct om_shapes *src)
+{
+    dst->zone_count = src->zone_count;
+    dst->line_count = src->line_count;
+    dst->zones = om_new_array(struct om_zone, (size_t)src->zone_count);
+    dst->lines = om_new_array(struct om_line, (size_t)src->line_count);
+    for (int i = 0; i < src->zone_count; i++)
+        dst->zones[i] = src->zones[i];
+    for (int i = 0; i < src->line_count; i++)
+        dst->lines[i] = src->lines[i];
 }
 
 void om_traffic_set_shapes(struct om_traffic *traffic, const struct om_shapes *shapes)
 {
     om_assert(shapes->line_count <= OM_SHAPES_MAX && shapes->zone_count <= OM_SHAPES_MAX);
-    struct change change = {&traffic->shapes, shapes};
+    struct shapes before = traffic->shapes;
+    shapes_copy(&traffic->shapes, shapes);
+    struct change change = {&before, &traffic->shapes};
     om_counts_filter(&traffic->counts, is_kept, &change);
+    drop_spare(traffic);
     for (int i = 0; i < OM_TRACKS_MAX; i++) {
-        if (traffic->passers[i].id)
-            move_passer(&traffic->passers[i], &change);
+        if (traffic->passers[i])
+            move_passer(traffic->passers[i], &change);
     }
-    traffic->shapes = *shapes;
+    shapes_finish(&before);
 }
 
 // ---- measures ----------------------------------------------------------------------------------
@@ -231,6 +309,7 @@ static void leave(struct om_traffic *traffic, struct stay *stay, const struct om
 static void step_line(struct om_traffic *traffic, struct passer *passer, int i,
                       const struct om_track *track)
 {
+    struct passage *passage = &passer->passages[i];
     const struct om_line *line = &traffic->shapes.lines[i];
     float w = (float)traffic->width, h = (float)traffic->height;
     const struct om_point ends[2] = {{line->a.x * w, line->a.y * h},
@@ -239,15 +318,15 @@ static void step_line(struct om_traffic *traffic, struct passer *passer, int i,
     om_track_foot(track, &foot.x, &foot.y);
     float margin = fmaxf(CLEAR_MIN_PX, CLEAR_SHARE * sqrtf(om_box_area(track->box)));
     int64_t met_us = 0;
-    enum om_direction direction = om_crossing_step(&passer->crossings[i], ends, foot, margin,
+    enum om_direction direction = om_crossing_step(&passage->crossing, ends, foot, margin,
                                                    track->last_pts_us, &met_us);
     if (direction != OM_DIRECTION_NONE) {
-        passer->waiting[i] = direction;
-        passer->waiting_us[i] = met_us;
+        passage->waiting = direction;
+        passage->waiting_us = met_us;
     }
-    if (passer->waiting[i] != OM_DIRECTION_NONE && track->state == OM_TRACK_CONFIRMED) {
-        tell_crossing(traffic, track, line, passer->waiting[i], passer->waiting_us[i]);
-        passer->waiting[i] = OM_DIRECTION_NONE;
+    if (passage->waiting != OM_DIRECTION_NONE && track->state == OM_TRACK_CONFIRMED) {
+        tell_crossing(traffic, track, line, passage->waiting, passage->waiting_us);
+        passage->waiting = OM_DIRECTION_NONE;
     }
 }
 
@@ -285,65 +364,86 @@ static void step_track(struct om_traffic *traffic, struct passer *passer,
 }
 
 // It was in its zones until it was last seen.
-static void end_track(struct om_traffic *traffic, struct passer *passer,
-                      const struct om_track *track)
+static void end_track(struct om_traffic *traffic, struct passer **at, const struct om_track *track)
 {
+    struct passer *passer = *at;
     for (int i = 0; i < traffic->shapes.zone_count; i++) {
         if (passer->stays[i].is_inside)
             leave(traffic, &passer->stays[i], track, &traffic->shapes.zones[i], track->last_pts_us);
     }
-    passer->id = 0;
+    release(traffic, at);
 }
 
-// The place of `id`, or the one it may take; NULL when all are taken.
-static struct passer *find_passer(struct om_traffic *traffic, uint64_t id)
+// The place of `id`, or the free one it may take; NULL when all are taken.
+static struct passer **find_place(struct om_traffic *traffic, uint64_t id)
 {
-    struct passer *free_one = NULL;
+    struct passer **free_one = NULL;
     // Ids count up, so live ones mostly have a place of their own.
     for (uint64_t i = 0; i < OM_TRACKS_MAX; i++) {
-        struct passer *passer = &traffic->passers[(id + i) % OM_TRACKS_MAX];
-        if (passer->id == id)
-            return passer;
-        if (!passer->id && !free_one)
-            free_one = passer;
+        struct passer **at = &traffic->passers[(id + i) % OM_TRACKS_MAX];
+        if (*at && (*at)->id == id)
+            return at;
+        if (!*at && !free_one)
+            free_one = at;
     }
     return free_one;
+}
+
+static void take(struct om_traffic *traffic, struct passer **at, const struct om_track *track)
+{
+    struct passer *passer = traffic->spare;
+    if (passer) {
+        traffic->spare = passer->next;
+        memset(passer->passages, 0,
+               sizeof(struct passage) * (size_t)traffic->shapes.line_count +
+                   sizeof(struct stay) * (size_t)traffic->shapes.zone_count);
+    } else {
+        passer = om_new(struct passer);
+        passer_make(passer, &traffic->shapes);
+    }
+    passer->id = track->id;
+    passer->last_pts_us = track->state == OM_TRACK_LOST ? track->last_pts_us : OM_TIME_NONE;
+    *at = passer;
+    traffic->passer_count++;
 }
 
 // Tentative tracks that came to nothing vanish without an end.
 static void forget_unlisted(struct om_traffic *traffic, const struct om_tracks *tracks)
 {
-    for (int i = 0; i < OM_TRACKS_MAX; i++)
-        traffic->passers[i].is_listed = false;
+    for (int i = 0; i < OM_TRACKS_MAX; i++) {
+        if (traffic->passers[i])
+            traffic->passers[i]->is_listed = false;
+    }
     for (int i = 0; i < tracks->count; i++) {
-        struct passer *passer = find_passer(traffic, tracks->items[i].id);
-        if (passer && passer->id)
-            passer->is_listed = true;
+        struct passer **at = find_place(traffic, tracks->items[i].id);
+        if (at && *at)
+            (*at)->is_listed = true;
     }
     for (int i = 0; i < OM_TRACKS_MAX; i++) {
-        struct passer *passer = &traffic->passers[i];
-        if (!passer->id || passer->is_listed)
+        struct passer *passer = traffic->passers[i];
+        if (!passer || passer->is_listed)
             continue;
         for (int j = 0; j < traffic->shapes.zone_count; j++) {
             if (passer->stays[j].is_inside)
                 om_counts_leave(&traffic->counts, traffic->shapes.zones[j].name,
                                 passer->stays[j].label, 0);
         }
-        passer->id = 0;
+        release(traffic, &traffic->passers[i]);
     }
 }
 
 static void update_track(struct om_traffic *traffic, const struct om_track *track)
 {
-    struct passer *passer = find_passer(traffic, track->id);
-    if (!passer)
+    struct passer **at = find_place(traffic, track->id);
+    if (!at)
         return;
-    if (!passer->id)
-        *passer = (struct passer){.id = track->id, .last_pts_us = OM_TIME_NONE};
+    if (!*at)
+        take(traffic, at, track);
     if (track->state == OM_TRACK_ENDED) {
-        end_track(traffic, passer, track);
+        end_track(traffic, at, track);
         return;
     }
+    struct passer *passer = *at;
     // Where a lost object is expected to be is no place it was seen at.
     if (passer->last_pts_us != OM_TIME_NONE && track->last_pts_us <= passer->last_pts_us)
         return;
@@ -355,11 +455,14 @@ void om_traffic_update(struct om_traffic *traffic, const struct om_tracks *track
                        int height, const struct om_labels *labels, struct om_measures *ret)
 {
     om_assert(width > 0 && height > 0);
+    ret->count = 0;
+    bool has_shapes = traffic->shapes.zone_count > 0 || traffic->shapes.line_count > 0;
+    if (!has_shapes && traffic->passer_count == 0)
+        return;  // most cameras
     traffic->width = width;
     traffic->height = height;
     traffic->labels = labels;
     traffic->measures = ret;
-    ret->count = 0;
     forget_unlisted(traffic, tracks);
     for (int i = 0; i < tracks->count; i++)
         update_track(traffic, &tracks->items[i]);
