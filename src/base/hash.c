@@ -13,6 +13,11 @@ void om_sha256(const void *data, size_t n, unsigned char digest[OM_SHA256_BYTES]
     om_assert(EVP_Digest(data, n, digest, NULL, EVP_sha256(), NULL) == 1);
 }
 
+_Bool om_md5(const void *data, size_t n, unsigned char digest[OM_MD5_BYTES])
+{
+    return EVP_Digest(data, n, digest, NULL, EVP_md5(), NULL) == 1;
+}
+
 void om_hex(const unsigned char *bytes, size_t n, char *text)
 {
     static const char digits[] = "0123456789abcdef";

@@ -40,7 +40,8 @@ static enum om_status next_packet(struct om_source *source, struct om_live *live
 {
     struct om_av_times times;
 
-    enum om_status status = om_av_read(live->av, patience(source, live), ret, &times, err);
+    enum om_status status = live->ops->read(live->session, patience(source, live), ret, &times,
+                                            err);
     if (status != OM_OK)
         return status;
     struct om_packet *packet = *ret;
@@ -76,22 +77,49 @@ static enum om_status wait_for_key(struct om_source *source, struct om_live *liv
     return OM_OK;
 }
 
+static enum om_status read_av(void *session, int64_t timeout_us, struct om_packet **ret,
+                              struct om_av_times *ret_times, struct om_error *err)
+{
+    return om_av_read(session, timeout_us, ret, ret_times, err);
+}
+
+static int64_t wrap_of_av(const void *session)
+{
+    return om_av_wrap_us(session);
+}
+
+static void close_av(void *session)
+{
+    om_av_destroy(session);
+}
+
+static const struct om_live_ops av_ops = {
+    .read = read_av, .wrap_us = wrap_of_av, .close = close_av};
+
+enum om_status om_live_begin(struct om_source *source, struct om_live *live,
+                             const struct om_live_ops *ops, void *session, struct om_error *err)
+{
+    live->ops = ops;
+    live->session = session;
+    live->last_us = OM_TIME_NONE;
+    live->opened_us = om_time_mono_us();
+    om_media_clock_init(&source->clock, source->info.is_live, ops->wrap_us(session));
+    return wait_for_key(source, live, err);
+}
+
 enum om_status om_live_open(struct om_source *source, struct om_live *live,
                             const struct om_av_how *how, struct om_error *err)
 {
     struct om_error own;
     struct om_error *say = err ? err : &own;
+    om_auto(om_av) av = om_av_open(how, source->cancel, say);
 
-    live->last_us = OM_TIME_NONE;
-    live->av = om_av_open(how, source->cancel, say);
-    if (!live->av)
+    if (!av)
         return say->status;
-    live->opened_us = om_time_mono_us();
-    enum om_status status = om_av_info(live->av, &source->info, say);
+    enum om_status status = om_av_info(av, &source->info, say);
     if (status != OM_OK)
         return status;
-    om_media_clock_init(&source->clock, source->info.is_live, om_av_wrap_us(live->av));
-    return wait_for_key(source, live, say);
+    return om_live_begin(source, live, &av_ops, om_steal(&av), say);
 }
 
 static enum om_status take_next(struct om_source *source, struct om_live *live,
@@ -127,5 +155,6 @@ enum om_status om_live_read(struct om_source *source, struct om_live *live, stru
 void om_live_close(struct om_live *live)
 {
     om_packet_unref(&live->first);
-    om_av_destroy(live->av);
+    if (live->ops)
+        live->ops->close(live->session);
 }

@@ -1,12 +1,53 @@
 #include <string.h>
 
+#include "base/log.h"
+#include "base/time.h"
 #include "source/av.h"
 #include "source/live.h"
+#include "source/rtsp_client.h"
 
-// RTSP and RTSPS through libavformat's demuxer: over TCP one connection for all, over UDP two ports
-// more. Its session description is enough to begin, so nothing is probed.
+static const struct om_log rtsp_log = {.name = "rtsp"};
 
-static enum om_status rtsp_open(struct om_source *source, struct om_error *err)
+// RTSP through a client of our own where that is enough (over TCP, H.264 or H.265), because it
+// costs a thousand cameras a fraction; through libavformat's demuxer for all else: RTSPS, UDP (two
+// ports more), other codecs. A session description is enough to begin, so nothing is probed.
+
+static enum om_status read_own(void *session, int64_t timeout_us, struct om_packet **ret,
+                               struct om_av_times *ret_times, struct om_error *err)
+{
+    ret_times->dts_us = OM_TIME_NONE;
+    return om_rtsp_read(session, timeout_us, ret, &ret_times->pts_us, err);
+}
+
+static int64_t wrap_of_own(const void *session)
+{
+    return om_rtsp_wrap_us(session);
+}
+
+static void close_own(void *session)
+{
+    om_rtsp_destroy(session);
+}
+
+static const struct om_live_ops own_ops = {
+    .read = read_own, .wrap_us = wrap_of_own, .close = close_own};
+
+// OM_UNSUPPORTED: it takes libavformat.
+static enum om_status open_own(struct om_source *source, struct om_error *err)
+{
+    const struct om_rtsp_how how = {
+        .url = source->url,
+        .safe = source->safe,
+        .cancel = source->cancel,
+        .timeout_us = source->opts.connect_timeout_us,
+    };
+    struct om_rtsp *rtsp = om_rtsp_open(&how, &source->info, err);
+    if (!rtsp)
+        return err->status;
+    return om_live_begin(source, source->priv, &own_ops, rtsp, err);
+}
+
+static enum om_status open_av(struct om_source *source, struct om_error *err)
 {
     char url[4 * OM_URL_SIZE];
     bool is_udp = source->opts.rtsp_transport == OM_RTSP_UDP;
@@ -28,6 +69,23 @@ static enum om_status rtsp_open(struct om_source *source, struct om_error *err)
     enum om_status status = om_live_open(source, source->priv, &how, err);
     explicit_bzero(url, sizeof(url));
     return status;
+}
+
+static enum om_status rtsp_open(struct om_source *source, struct om_error *err)
+{
+    struct om_error own = {0};
+    struct om_error *say = err ? err : &own;
+    bool is_plain_tcp = source->opts.rtsp_transport == OM_RTSP_TCP &&
+                        strcmp(source->url->scheme, "rtsp") == 0;
+
+    if (is_plain_tcp) {
+        enum om_status status = open_own(source, say);
+        if (status != OM_UNSUPPORTED)
+            return status;
+        om_log_debug(&rtsp_log, "%s; libavformat takes over", say->text);
+        om_stream_info_finish(&source->info);
+    }
+    return open_av(source, say);
 }
 
 static enum om_status rtsp_read(struct om_source *source, struct om_packet **ret,
