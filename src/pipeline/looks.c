@@ -175,9 +175,11 @@ static int64_t stretched(const struct om_look_at *at, int64_t gap_us)
 static bool is_due(const struct om_looks *looks, const struct om_look_at *at,
                    const struct om_track *track)
 {
-    int64_t since_us = at->pts_us - track->last_pts_us;
     if (track->state == OM_TRACK_TENTATIVE)
         return true;
+    // A lost one was looked for when there was a look at all.
+    int64_t seen_us = track->state == OM_TRACK_LOST ? looks->last_us : track->last_pts_us;
+    int64_t since_us = at->pts_us - seen_us;
     int64_t gap_us = looks->opts.moving_gap_us;
     if (track->is_stationary && !is_stirred(at, track))
         gap_us = looks->opts.still_gap_us;
