@@ -35,6 +35,7 @@
 #include "source/source.h"
 
 enum {
+    OBSERVE_US = OM_SECOND,
     WORKER_STACK_BYTES = 1024 * 1024,  // libavcodec runs on them
     BLOCKING_WORKERS = 4,
     SOURCES_MAX = 256,
@@ -63,6 +64,7 @@ struct server {
     struct om_error start_error;  // of the starter
     atomic_bool has_start_failed;
     struct om_loop_task start_failed_task;
+    struct om_loop_timer observe_timer;
 };
 
 // ---- options -----------------------------------------------------------------------------------
@@ -203,6 +205,14 @@ static bool create_parts(struct server *server, struct om_error *err)
     return server->loop;
 }
 
+static void on_observe(void *ctx)
+{
+    struct server *server = ctx;
+    om_pipeline_observe(server->pipeline);
+    om_loop_timer_set(server->loop, &server->observe_timer,
+                      om_loop_now_us(server->loop) + OBSERVE_US);
+}
+
 static bool start_serving(struct server *server, int64_t start_us, struct om_error *err)
 {
     const struct om_serve_opts opts = {
@@ -217,6 +227,8 @@ static bool start_serving(struct server *server, int64_t start_us, struct om_err
     server->serve = om_serve_create(&opts, err);
     if (!server->serve)
         return false;
+    server->observe_timer = (struct om_loop_timer)OM_LOOP_TIMER(on_observe, server);
+    on_observe(server);
     om_log_info(&run_log, "listening on %s after %.0f ms", om_serve_url(server->serve),
                 (double)(om_time_mono_us() - start_us) / OM_MS);
     om_cli_print("%s\n", om_serve_url(server->serve));

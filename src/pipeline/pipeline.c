@@ -1,10 +1,13 @@
 #include "pipeline/pipeline.h"
 
+#include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "alert/alert.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/thread.h"
@@ -16,6 +19,7 @@
 #include "motion/watch.h"
 #include "pipeline/budget.h"
 #include "pipeline/camera.h"
+#include "pipeline/contract.h"
 #include "pipeline/feed.h"
 #include "pipeline/gate.h"
 #include "pipeline/load.h"
@@ -24,6 +28,8 @@
 #include "pipeline/options.h"
 #include "pipeline/stages.h"
 #include "track/tracker.h"
+
+static const struct om_log pipeline_log = {.name = "pipeline"};
 
 enum { CAMERAS_A_CORE_FEW = 4 };
 
@@ -43,6 +49,8 @@ struct om_pipeline {
 
     struct om_mutex apply_lock;  // one om_pipeline_apply() at a time
     struct om_conf *conf;        // under `apply_lock`: what runs
+    // Made by the first apply, constant from then on.
+    _Atomic(struct om_budget *) budget;
 
     struct om_mutex lock;
     struct om_cond unused;  // a seat's users went to 0
@@ -194,6 +202,9 @@ static const struct camera_metric camera_metrics[] = {
 static void collect(void *ctx, struct om_buf *out)
 {
     struct om_pipeline *pipeline = ctx;
+    struct om_contract contract;
+    if (om_pipeline_contract(pipeline, &contract))
+        om_contract_write_metrics(&contract, out);
     int n = om_pipeline_camera_count(pipeline);
     if (n == 0)
         return;
@@ -241,6 +252,7 @@ void om_pipeline_destroy(struct om_pipeline *pipeline)
     om_conf_destroy(pipeline->conf);
     om_connect_gate_finish(&pipeline->gate);
     om_load_destroy(pipeline->load);
+    om_budget_destroy(pipeline->budget);
     om_cond_finish(&pipeline->unused);
     om_mutex_finish(&pipeline->boxes_lock);
     om_mutex_finish(&pipeline->lock);
@@ -283,6 +295,109 @@ static bool load_models(struct om_pipeline *pipeline, const struct om_conf *conf
     return true;
 }
 
+static bool texts_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+// ---- budget ------------------------------------------------------------------------------------
+
+static void observe(struct om_pipeline *pipeline, int live, int awake)
+{
+    struct om_budget_usage usage = {0};
+    om_budget_usage_read(&usage);
+    usage.cameras_live = live;
+    usage.cameras_active = awake;
+    om_budget_observe(pipeline->budget, &usage);
+}
+
+static void measure_models(struct om_pipeline *pipeline, const struct om_conf *conf)
+{
+    double dearest_us = 0;
+    const struct om_engine *measured = NULL;
+    for (int i = 0; i < conf->camera_count; i++) {
+        const char *model = model_of(conf, &conf->cameras[i]);
+        struct om_engine *engine = model ? om_engines_get(pipeline->engines, model, NULL) : NULL;
+        if (!engine || engine == measured)
+            continue;
+        measured = engine;
+        dearest_us = fmax(dearest_us, om_costs_measure_run(om_engine_model(engine)));
+    }
+    om_budget_set_run_us(pipeline->budget, dearest_us);
+}
+
+static void print_contract(struct om_pipeline *pipeline)
+{
+    struct om_contract contract;
+    om_auto_buf text;
+    om_buf_init(&text, 1024);
+    om_budget_contract(pipeline->budget, &contract);
+    om_contract_text(&contract, &text);
+    om_log_info(&pipeline_log, "%s", om_buf_text(&text));
+}
+
+// What the limits hold is worked out once, by what this machine needed for a few milliseconds of
+// work.
+static void prepare_budget(struct om_pipeline *pipeline, const struct om_conf *conf)
+{
+    const struct om_limits_opts *limits = om_conf_section(conf, &om_limits_opt_group);
+    if (pipeline->budget) {
+        om_budget_set_limits(pipeline->budget, limits);
+    } else {
+        struct om_costs costs = om_costs_default;
+        struct om_machine machine;
+        om_costs_calibrate(&costs);
+        om_machine_read("", &machine);
+        pipeline->budget = om_budget_create(limits, &machine, &costs);
+        observe(pipeline, 0, 0);
+    }
+    bool has_new_model = !pipeline->conf || !texts_equal(pipeline->conf->model, conf->model) ||
+                         pipeline->conf->camera_count != conf->camera_count;
+    if (has_new_model)
+        measure_models(pipeline, conf);
+}
+
+static struct om_camera_kind kind_of(const struct om_conf_camera *cam, bool has_model)
+{
+    struct om_camera_kind kind = {.detect_fps = cam->detect_fps, .has_model = has_model};
+    return kind;
+}
+
+void om_pipeline_observe(struct om_pipeline *pipeline)
+{
+    if (!pipeline->budget)
+        return;
+    int live = 0, awake = 0;
+    {
+        om_with_lock(&pipeline->lock);
+        for (int i = 0; i < pipeline->count; i++) {
+            struct om_camera *cam = pipeline->seats[i]->cam;
+            struct om_camera_status status;
+            om_camera_status(cam, &status);
+            if (status.state != OM_CAMERA_LIVE)
+                continue;
+            live++;
+            awake += status.is_awake;
+            struct om_camera_kind kind = kind_of(om_camera_conf(cam), status.model[0] != '\0');
+            kind.width = status.width;
+            kind.height = status.height;
+            kind.fps = status.fps;
+            om_budget_learn(pipeline->budget, om_str_from(status.id), &kind);
+        }
+    }
+    observe(pipeline, live, awake);
+}
+
+bool om_pipeline_contract(struct om_pipeline *pipeline, struct om_contract *ret)
+{
+    if (!pipeline->budget)
+        return false;
+    om_budget_contract(pipeline->budget, ret);
+    return true;
+}
+
+// ---- seats -------------------------------------------------------------------------------------
+
 static struct seat *seat_create(struct om_pipeline *pipeline, const struct om_conf *conf,
                                 const struct om_conf_camera *cam)
 {
@@ -304,6 +419,10 @@ static struct seat *seat_create(struct om_pipeline *pipeline, const struct om_co
         .on_boxes = tell_boxes,
         .ctx = pipeline,
     };
+    struct om_error refusal;
+    const struct om_camera_kind kind = kind_of(cam, engine);
+    bool is_admitted = !cam->enabled ||
+                       om_budget_admit(pipeline->budget, om_str_from(cam->id), &kind, &refusal);
     const struct om_camera_opts opts = {
         .conf = cam,
         .source = &source,
@@ -314,15 +433,11 @@ static struct seat *seat_create(struct om_pipeline *pipeline, const struct om_co
         .backoff_max_us = life->backoff_max_us,
         .model_name = manifest ? manifest->name : NULL,
         .model_version = manifest ? manifest->version : NULL,
+        .refusal = is_admitted ? NULL : &refusal,
     };
     struct seat *seat = om_new(struct seat);
     seat->cam = om_camera_create(&opts);
     return seat;
-}
-
-static bool texts_equal(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 static bool sections_equal(const struct om_conf *a, const struct om_conf *b)
@@ -346,6 +461,13 @@ static bool stays(const struct om_pipeline *pipeline, const struct om_conf *conf
            texts_equal(model_of(pipeline->conf, now), model_of(conf, next));
 }
 
+static bool is_refused(struct om_camera *cam)
+{
+    struct om_camera_status status;
+    om_camera_status(cam, &status);
+    return status.state == OM_CAMERA_REFUSED;
+}
+
 // Takes the seat with that id out of the running ones if it can stay; NULL otherwise.
 static struct seat *keep_seat(struct om_pipeline *pipeline, const struct om_conf *conf,
                               const struct om_conf_camera *next, struct seat **running, int count)
@@ -354,7 +476,8 @@ static struct seat *keep_seat(struct om_pipeline *pipeline, const struct om_conf
         struct seat *seat = running[i];
         if (!seat || strcmp(om_camera_conf(seat->cam)->id, next->id) != 0)
             continue;
-        if (!stays(pipeline, conf, om_camera_conf(seat->cam), next))
+        // A refused one asks again with every change.
+        if (!stays(pipeline, conf, om_camera_conf(seat->cam), next) || is_refused(seat->cam))
             return NULL;
         running[i] = NULL;
         om_camera_set_shapes(seat->cam, next);
@@ -371,8 +494,10 @@ static void stop_the_rest(struct om_pipeline *pipeline, struct seat **running, i
             om_camera_stop(running[i]->cam);
     }
     for (int i = 0; i < count; i++) {
-        if (running[i])
-            seat_destroy(pipeline, running[i]);
+        if (!running[i])
+            continue;
+        om_budget_leave(pipeline->budget, om_str_from(om_camera_conf(running[i]->cam)->id));
+        seat_destroy(pipeline, running[i]);
     }
 }
 
@@ -383,6 +508,8 @@ bool om_pipeline_apply(struct om_pipeline *pipeline, const struct om_conf *conf,
     if (!load_models(pipeline, conf, err))
         return false;
 
+    bool is_first = !pipeline->budget;
+    prepare_budget(pipeline, conf);
     om_load_set_crowded(pipeline->load,
                         conf->camera_count >
                             CAMERAS_A_CORE_FEW * om_workers_count(pipeline->workers));
@@ -422,6 +549,8 @@ bool om_pipeline_apply(struct om_pipeline *pipeline, const struct om_conf *conf,
     }
     om_conf_destroy(pipeline->conf);
     pipeline->conf = om_conf_copy(conf);
+    if (is_first)
+        print_contract(pipeline);
     return true;
 }
 

@@ -16,6 +16,7 @@
 #include "base/error.h"
 
 struct om_conf;
+struct om_contract;
 struct om_frame;
 struct om_journal;
 struct om_pipeline;
@@ -74,6 +75,11 @@ void om_pipeline_destroy(struct om_pipeline *pipeline);
 // changes and *err says why. Blocks (model load, camera stop): not from an event loop.
 OM_MUST_USE bool om_pipeline_apply(struct om_pipeline *pipeline, const struct om_conf *conf,
                                    struct om_error *err);
+
+// Looks at what the cameras really use, for the budget (pipeline/budget.h); about every second.
+void om_pipeline_observe(struct om_pipeline *pipeline);
+// False before the first apply.
+OM_MUST_USE bool om_pipeline_contract(struct om_pipeline *pipeline, struct om_contract *ret);
 
 int om_pipeline_camera_count(struct om_pipeline *pipeline);
 // Up to `n` statuses in the order of the configuration; returns how many there are.

@@ -36,6 +36,8 @@ static const struct om_route routes[] = {
     {"GET", API "/events", om_serve_get_events, "read", 0, BLOCKING, "kept events, in pages"},
     {"GET", API "/events/stream", om_serve_get_event_stream, "read", 0, 0,
      "events as they happen (SSE), from Last-Event-ID or ?after= on"},
+    {"GET", API "/limits", om_serve_get_limits, "read", 0, 0,
+     "what the machine holds, and what is used"},
     {"GET", API "/models", om_serve_get_models, "read", 0, 0, "models in use"},
     {"GET", "/schemas/{file}", om_serve_get_schema, "public", 0, 0, "JSON Schema of an event type"},
 };

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/time.h"
+#include "pipeline/contract.h"
 #include "pipeline/pipeline.h"
 #include "serve/serve_int.h"
 #include "sink/journal.h"
@@ -204,6 +205,22 @@ void om_serve_get_health_stream(void *ctx, struct om_exchange *x)
     om_json_array_end(&w);
     om_json_object_end(&w);
     om_serve_reply_json(x, is_ok || !is_strict ? 200 : 503, &out);
+}
+
+void om_serve_get_limits(void *ctx, struct om_exchange *x)
+{
+    struct om_serve *serve = ctx;
+    struct om_contract contract;
+    if (!om_pipeline_contract(serve->opts.pipeline, &contract)) {
+        om_exchange_problem(x, 503, "the cameras are being started", "try again in a second");
+        return;
+    }
+    om_auto_buf out;
+    om_buf_init(&out, OM_SERVE_ANSWER_MAX);
+    struct om_json_writer w;
+    om_json_begin(&w, &out);
+    om_contract_write(&contract, &w);
+    om_serve_reply_json(x, 200, &out);
 }
 
 void om_serve_get_metrics(void *ctx, struct om_exchange *x)

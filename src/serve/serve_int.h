@@ -52,7 +52,7 @@ OM_MUST_USE bool om_serve_query_int(struct om_exchange *x, const char *key, int6
 
 // ---- health -------------------------------------------------------------------------------------
 om_handler_fn om_serve_get_livez, om_serve_get_readyz, om_serve_get_health,
-    om_serve_get_health_stream, om_serve_get_metrics, om_serve_get_models;
+    om_serve_get_health_stream, om_serve_get_limits, om_serve_get_metrics, om_serve_get_models;
 
 // ---- cameras ------------------------------------------------------------------------------------
 om_handler_fn om_serve_get_cameras, om_serve_get_camera, om_serve_get_snapshot, om_serve_get_counts;

@@ -21,6 +21,7 @@
 #include "loop/workers.h"
 #include "media/packet.h"
 #include "media/stream.h"
+#include "pipeline/contract.h"
 #include "pipeline/control.h"
 #include "pipeline/feed.h"
 #include "pipeline/pipeline.h"
@@ -170,6 +171,13 @@ static void new_boxes(void)
 const char *om_camera_state_name(enum om_camera_state state)
 {
     return state == OM_CAMERA_LIVE ? "live" : "other";
+}
+
+bool om_pipeline_contract(struct om_pipeline *p, struct om_contract *ret)
+{
+    (void)p;
+    *ret = (struct om_contract){.limit_cores = 2, .cameras_max = 1000, .admitted = 3};
+    return true;
 }
 
 struct om_frame *om_pipeline_snapshot(struct om_pipeline *p, om_str id)
@@ -415,6 +423,7 @@ static void test_answers(struct server *server)
         {"GET /livez HTTP/1.1", 200},
         {"GET /readyz HTTP/1.1", 503},
         {"GET /health HTTP/1.1", 200},
+        {"GET /api/v1/limits HTTP/1.1", 200},
         {"GET /health/stream?strict=1 HTTP/1.1", 200},
         {"GET /health/stream?strict=2 HTTP/1.1", 422},
         {"GET /metrics HTTP/1.1", 200},
