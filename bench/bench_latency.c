@@ -1,7 +1,7 @@
 // bench latency: from the packet coming in to its event standing in the journal, where every
 // subscriber sees it. Cameras play a clip at 5 and at 25 frames a second, as many as make half of
 // the frames a second that the whole chain reached in the same run; every track gives an event
-// every frame.
+// every frame. Then pictures alone through the engine (bench/latency_pictures.h).
 
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "bench/bench.h"
 #include "bench/feeder.h"
 #include "bench/home.h"
+#include "bench/latency_pictures.h"
 #include "bench/model.h"
 #include "infer/engine.h"
 #include "infer/model.h"
@@ -256,7 +257,7 @@ static bool run(const struct om_bench_opts *opts, struct om_bench_report *report
     report->reference = "the frame interval";
     bool is_ok = open_parts(&l, report, err) && measure(&l, report, err);
     close_parts(&l);
-    return is_ok;
+    return is_ok && om_bench_latency_pictures(opts, report, err);
 }
 
 const struct om_bench om_bench_latency = {

@@ -167,6 +167,15 @@ const struct om_opt_group om_infer_opt_group = {
     .opts = infer_opts,
 };
 
+void om_infer_opts_choose(struct om_infer_opts *opts, int cores)
+{
+    enum { THREADS_MAX = 4 };
+    if (opts->threads == 0)
+        opts->threads = OM_CLAMP(cores, 1, (int)THREADS_MAX);
+    if (opts->instances == 0)
+        opts->instances = 1;
+}
+
 // ---- counters ----------------------------------------------------------------------------------
 
 struct om_device_counter {

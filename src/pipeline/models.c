@@ -13,8 +13,6 @@
 #include "infer/model.h"
 #include "model/registry.h"
 
-enum { THREADS_MAX = 4 };
-
 struct loaded {
     struct om_list link;
     char *reference;  // what the user wrote
@@ -37,9 +35,7 @@ struct om_engines *om_engines_create(const struct om_engines_opts *opts)
     om_opt_defaults(&om_infer_opt_group, &engines->infer);
     if (opts->infer)
         om_opt_copy(&om_infer_opt_group, &engines->infer, opts->infer);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (engines->infer.threads == 0)
-        engines->infer.threads = (int)OM_CLAMP(cores, 1, THREADS_MAX);
+    om_infer_opts_choose(&engines->infer, (int)sysconf(_SC_NPROCESSORS_ONLN));
     om_device_metrics_register();
     om_mutex_init(&engines->lock);
     om_list_init(&engines->loaded);
