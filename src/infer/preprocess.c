@@ -42,6 +42,7 @@ struct plan {
     int width, height, rotation_deg;
     bool is_mirrored;
     struct om_region crop;
+    struct om_region place;  // in the input; w 0 = where the manifest's way of resizing puts it
 };
 
 struct om_prep {
@@ -183,6 +184,18 @@ static void place(const struct om_prep *prep, double w, double h, struct om_geom
     g->offset_y = (int)rint((prep->height - g->height) / 2.0 - 0.1);
 }
 
+static void place_at(const struct om_prep *prep, const struct om_region *at, struct om_geometry *g)
+{
+    g->input_width = prep->width;
+    g->input_height = prep->height;
+    g->offset_x = at->x;
+    g->offset_y = at->y;
+    g->width = at->w;
+    g->height = at->h;
+    g->scale_x = (double)at->w / g->crop_width;
+    g->scale_y = (double)at->h / g->crop_height;
+}
+
 // OpenCV clamps the position across and the rows down in different ways; both give the edge pixel,
 // but with other weights, and so with another rounding.
 static void axis_fill(struct axis *axis, int n, int length, bool is_reversed, bool is_down)
@@ -206,39 +219,47 @@ static void axis_fill(struct axis *axis, int n, int length, bool is_reversed, bo
     }
 }
 
+static struct om_region turn(const struct plan *plan, const struct om_region *c)
+{
+    int x = plan->is_mirrored ? plan->width - c->x - c->w : c->x;
+    int right = plan->width - x - c->w, bottom = plan->height - c->y - c->h;
+
+    switch (plan->rotation_deg) {
+    case 90:
+        return (struct om_region){bottom, x, c->h, c->w};
+    case 180:
+        return (struct om_region){right, bottom, c->w, c->h};
+    case 270:
+        return (struct om_region){c->y, right, c->h, c->w};
+    default:
+        return (struct om_region){x, c->y, c->w, c->h};
+    }
+}
+
 // The crop's place in the upright picture.
 static void upright_crop(const struct plan *plan, struct om_geometry *g)
 {
-    const struct om_region *c = &plan->crop;
-    int x = plan->is_mirrored ? plan->width - c->x - c->w : c->x;
-    int right = plan->width - x - c->w, bottom = plan->height - c->y - c->h;
     bool is_turned = plan->rotation_deg == 90 || plan->rotation_deg == 270;
+    struct om_region crop = turn(plan, &plan->crop);
 
     g->picture_width = is_turned ? plan->height : plan->width;
     g->picture_height = is_turned ? plan->width : plan->height;
-    g->crop_width = is_turned ? c->h : c->w;
-    g->crop_height = is_turned ? c->w : c->h;
-    switch (plan->rotation_deg) {
-    case 90:
-        g->crop_x = bottom, g->crop_y = x;
-        break;
-    case 180:
-        g->crop_x = right, g->crop_y = bottom;
-        break;
-    case 270:
-        g->crop_x = c->y, g->crop_y = right;
-        break;
-    default:
-        g->crop_x = x, g->crop_y = c->y;
-        break;
-    }
+    g->crop_x = crop.x;
+    g->crop_y = crop.y;
+    g->crop_width = crop.w;
+    g->crop_height = crop.h;
+}
+
+static bool region_is_same(const struct om_region *a, const struct om_region *b)
+{
+    return a->x == b->x && a->y == b->y && a->w == b->w && a->h == b->h;
 }
 
 static bool plan_is_same(const struct plan *a, const struct plan *b)
 {
     return a->width == b->width && a->height == b->height && a->rotation_deg == b->rotation_deg &&
-           a->is_mirrored == b->is_mirrored && a->crop.x == b->crop.x && a->crop.y == b->crop.y &&
-           a->crop.w == b->crop.w && a->crop.h == b->crop.h;
+           a->is_mirrored == b->is_mirrored && region_is_same(&a->crop, &b->crop) &&
+           region_is_same(&a->place, &b->place);
 }
 
 static void plan_set(struct om_prep *prep, const struct plan *plan)
@@ -250,7 +271,10 @@ static void plan_set(struct om_prep *prep, const struct plan *plan)
     prep->padded = NULL;
     prep->is_turned = turn == 90 || turn == 270;
     upright_crop(plan, g);
-    place(prep, g->crop_width, g->crop_height, g);
+    if (plan->place.w)
+        place_at(prep, &plan->place, g);
+    else
+        place(prep, g->crop_width, g->crop_height, g);
     bool is_reversed_across = (turn == 180 || turn == 270) != plan->is_mirrored;
     bool is_reversed_down = turn == 90 || turn == 180;
     axis_fill(&prep->across, prep->is_turned ? g->height : g->width, plan->crop.w,
@@ -623,8 +647,8 @@ static void fill_border(const struct om_prep *prep, float *tensor)
 static bool plan_of(const struct om_frame *frame, const struct om_region *crop, struct plan *ret)
 {
     struct om_region whole = {0, 0, frame->width, frame->height};
-    *ret = (struct plan){frame->width, frame->height, frame->rotation_deg, frame->is_mirrored,
-                         whole};
+    *ret = (struct plan){frame->width,       frame->height, frame->rotation_deg,
+                         frame->is_mirrored, whole,         {0}};
     if (!crop)
         return frame->width > 0 && frame->height > 0;
     int64_t right = OM_MIN((int64_t)crop->x + crop->w, (int64_t)frame->width);
@@ -647,6 +671,44 @@ void om_prep_forget(struct om_prep *prep)
     prep->padded = NULL;
 }
 
+void om_prep_pad(const struct om_prep *prep, const struct om_region *at, float *tensor)
+{
+    size_t plane_size = (size_t)prep->width * (size_t)prep->height;
+
+    for (int c = 0; c < prep->channels; c++) {
+        float pad = (prep->pad - prep->mean[c]) / prep->std[c];
+        float *row = tensor + (size_t)c * plane_size + (ptrdiff_t)at->y * prep->width + at->x;
+        for (int y = 0; y < at->h; y++, row += prep->width)
+            for (int x = 0; x < at->w; x++)
+                row[x] = pad;
+    }
+}
+
+struct om_region om_prep_upright(const struct om_frame *frame, const struct om_region *region)
+{
+    const struct plan plan = {.width = frame->width,
+                              .height = frame->height,
+                              .rotation_deg = frame->rotation_deg,
+                              .is_mirrored = frame->is_mirrored};
+    return turn(&plan, region);
+}
+
+static enum om_status fill(struct om_prep *prep, const struct om_frame *frame,
+                           const struct plan *plan, float *tensor)
+{
+    // A turned line of floats is put together in the row buffer before it is spread over the
+    // planes.
+    if (!reserve_rows(prep, OM_MAX(frame->width, OM_MAX(prep->width, prep->height))))
+        return OM_NO_MEMORY;
+    if (!plan_is_same(plan, &prep->plan))
+        plan_set(prep, plan);
+    if (!plan->place.w && prep->padded != tensor)
+        fill_border(prep, tensor);
+    prep->padded = plan->place.w ? NULL : tensor;
+    fill_rows(prep, frame, tensor);
+    return OM_OK;
+}
+
 enum om_status om_prep_fill(struct om_prep *prep, const struct om_frame *frame,
                             const struct om_region *crop, float *tensor, struct om_geometry *ret)
 {
@@ -656,16 +718,25 @@ enum om_status om_prep_fill(struct om_prep *prep, const struct om_frame *frame,
         return OM_UNSUPPORTED;
     if (!plan_of(frame, crop, &plan))
         return OM_INVALID;
-    // A turned line of floats is put together in the row buffer before it is spread over the
-    // planes.
-    if (!reserve_rows(prep, OM_MAX(frame->width, OM_MAX(prep->width, prep->height))))
-        return OM_NO_MEMORY;
-    if (!plan_is_same(&plan, &prep->plan))
-        plan_set(prep, &plan);
-    if (prep->padded != tensor)
-        fill_border(prep, tensor);
-    prep->padded = tensor;
-    fill_rows(prep, frame, tensor);
+    enum om_status status = fill(prep, frame, &plan, tensor);
     *ret = prep->geometry;
-    return OM_OK;
+    return status;
+}
+
+enum om_status om_prep_fill_at(struct om_prep *prep, const struct om_frame *frame,
+                               const struct om_prep_part *part, float *tensor,
+                               struct om_geometry *ret)
+{
+    const struct om_region *at = &part->place;
+    struct plan plan;
+
+    if (!is_frame_format(frame->format))
+        return OM_UNSUPPORTED;
+    if (!plan_of(frame, &part->crop, &plan) || at->w < 1 || at->h < 1 || at->x < 0 || at->y < 0 ||
+        at->w > prep->width - at->x || at->h > prep->height - at->y)
+        return OM_INVALID;
+    plan.place = *at;
+    enum om_status status = fill(prep, frame, &plan, tensor);
+    *ret = prep->geometry;
+    return status;
 }

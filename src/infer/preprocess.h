@@ -10,11 +10,11 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "scene/box.h"
+#include "scene/region.h"
 
 struct om_frame;
 struct om_manifest;
 struct om_prep;
-struct om_region;
 
 // Where the picture lies in the network's input. Input pixel = offset + scale * (upright pixel -
 // crop).
@@ -42,6 +42,21 @@ OM_DEFINE_AUTO(om_prep);
 OM_MUST_USE enum om_status om_prep_fill(struct om_prep *prep, const struct om_frame *frame,
                                         const struct om_region *crop, float *tensor,
                                         struct om_geometry *ret);
+
+// A part of a frame and where in the input it goes.
+struct om_prep_part {
+    struct om_region crop;   // pixels of the stored picture
+    struct om_region place;  // pixels of the input, upright; inside it
+};
+// The same into a rectangle of the input, scaled to fit it exactly; what lies around it is left
+// alone.
+OM_MUST_USE enum om_status om_prep_fill_at(struct om_prep *prep, const struct om_frame *frame,
+                                           const struct om_prep_part *part, float *tensor,
+                                           struct om_geometry *ret);
+// Fills a rectangle of the input (inside it) with the manifest's pad value.
+void om_prep_pad(const struct om_prep *prep, const struct om_region *at, float *tensor);
+// Where a region of the stored picture lies in the upright one.
+struct om_region om_prep_upright(const struct om_frame *frame, const struct om_region *region);
 
 // The border is filled again by the next fill: somebody else wrote to the tensor.
 void om_prep_forget(struct om_prep *prep);

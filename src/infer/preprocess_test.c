@@ -160,7 +160,8 @@ struct scene {
     enum om_resize resize;
     enum om_colour colour;
     int input_w, input_h;
-    int tolerance;  // grey levels
+    int tolerance;           // grey levels
+    struct om_region place;  // w 0 = where the resize puts it
 };
 
 static void expected_place(const struct scene *s, const struct picture *p, int place[4])
@@ -170,6 +171,10 @@ static void expected_place(const struct scene *s, const struct picture *p, int p
     place[0] = place[1] = 0;
     place[2] = s->input_w;
     place[3] = s->input_h;
+    if (s->place.w)
+        memcpy(place, (int[4]){s->place.x, s->place.y, s->place.w, s->place.h}, 4 * sizeof(int));
+    if (s->place.w)
+        return;
     if (s->resize == OM_RESIZE_STRETCH)
         return;
     if (s->resize == OM_RESIZE_LETTERBOX_TOPLEFT) {
@@ -181,6 +186,19 @@ static void expected_place(const struct scene *s, const struct picture *p, int p
     place[3] = OM_MAX((int)rint(p->h * r), 1);
     place[0] = (int)rint((s->input_w - place[2]) / 2.0 - 0.1);
     place[1] = (int)rint((s->input_h - place[3]) / 2.0 - 0.1);
+}
+
+// All of the input is padded first: the fill must leave alone what lies around its rectangle.
+static void fill_at(struct om_prep *prep, const struct om_frame *frame,
+                    const struct om_prep_part *part, float *tensor, struct om_geometry *ret)
+{
+    struct om_geometry whole;
+    om_assert(om_prep_fill(prep, frame, NULL, tensor, &whole) == OM_OK);
+    om_prep_pad(prep, &(struct om_region){0, 0, whole.input_width, whole.input_height}, tensor);
+    om_assert(om_prep_fill_at(prep, frame, part, tensor, ret) == OM_OK);
+    struct om_region crop = om_prep_upright(frame, &part->crop);
+    om_assert(crop.x == ret->crop_x && crop.y == ret->crop_y && crop.w == ret->crop_width &&
+              crop.h == ret->crop_height);
 }
 
 static void check(const struct scene *s)
@@ -205,7 +223,10 @@ static void check(const struct scene *s)
     om_auto_free float *tensor = om_new_array(float, 3 * plane);
     om_auto(om_prep) prep = om_prep_create(m, channels, s->input_w, s->input_h);
     struct om_geometry g;
-    om_assert(om_prep_fill(prep, frame, s->crop.w ? &s->crop : NULL, tensor, &g) == OM_OK);
+    if (s->place.w)
+        fill_at(prep, frame, &(struct om_prep_part){crop, s->place}, tensor, &g);
+    else
+        om_assert(om_prep_fill(prep, frame, s->crop.w ? &s->crop : NULL, tensor, &g) == OM_OK);
 
     int place[4];
     expected_place(s, &picture, place);
@@ -241,6 +262,13 @@ static void check_back(void)
     om_assert(fabsf(box.x) < 0.01f && fabsf(box.w - 480) < 0.01f && fabsf(box.h - 270) < 0.01f);
     box = om_geometry_to_picture(&g, -50, 0, 1000, 1000);  // cut to the picture
     om_assert(box.x >= 0 && box.y >= 0 && box.x + box.w <= 480 && box.y + box.h <= 270);
+    // A place that is not all inside the input.
+    for (int i = 0; i < 4; i++) {
+        static const struct om_region places[] = {
+            {-1, 0, 9, 9}, {0, 408, 9, 9}, {0, 0, 417, 9}, {0, 0, 9, 0}};
+        const struct om_prep_part part = {{0, 0, 20, 20}, places[i]};
+        om_assert(om_prep_fill_at(prep, frame, &part, tensor, &g) == OM_INVALID);
+    }
     // A crop that misses the picture, and a format that is no frame's.
     om_assert(om_prep_fill(prep, frame, &(struct om_region){480, 0, 5, 5}, tensor, &g) ==
               OM_INVALID);
@@ -253,34 +281,66 @@ int main(void)
 {
     static const struct scene scenes[] = {
         // Full range, upright: to the bit.
-        {OM_PIX_I420, 320, 240, 0, 0, 1, {0}, TOP, BGR, 208, 208, 0},
-        {OM_PIX_I420, 101, 77, 0, 0, 1, {0}, MID, RGB, 64, 64, 0},
-        {OM_PIX_I420, 101, 77, 0, 0, 1, {0}, STRETCH, RGB, 200, 160, 0},
-        {OM_PIX_I422, 321, 200, 0, 0, 1, {0}, STRETCH, BGR, 96, 128, 0},
-        {OM_PIX_I444, 120, 90, 0, 0, 1, {0}, MID, RGB, 96, 96, 0},
-        {OM_PIX_NV12, 200, 122, 0, 0, 1, {0}, TOP, RGB, 96, 96, 0},
-        {OM_PIX_RGB24, 200, 122, 0, 0, 1, {0}, TOP, BGR, 96, 96, 0},
-        {OM_PIX_GREY, 99, 122, 0, 0, 1, {0}, STRETCH, RGB, 64, 64, 0},
-        {OM_PIX_GREY, 99, 122, 0, 0, 1, {0}, STRETCH, OM_COLOUR_GREY, 28, 28, 0},
-        {OM_PIX_I420, 320, 240, 0, 0, 1, {33, 51, 121, 77}, STRETCH, RGB, 64, 128, 0},
-        {OM_PIX_I420, 320, 240, 0, 0, 1, {319, 239, 1, 1}, STRETCH, RGB, 16, 16, 0},
-        {OM_PIX_I420, 1, 1, 0, 0, 1, {0}, MID, RGB, 16, 16, 0},
-        {OM_PIX_I420, 400, 3, 0, 0, 1, {0}, MID, RGB, 32, 32, 0},
-        {OM_PIX_I420, 192, 192, 0, 0, 1, {0}, STRETCH, RGB, 96, 96, 0},  // by two
-        {OM_PIX_I420, 192, 192, 0, 0, 1, {0}, STRETCH, RGB, 64, 64, 0},  // by three
-        {OM_PIX_I420, 64, 64, 0, 0, 1, {0}, STRETCH, RGB, 64, 64, 0},    // as it is
+        {OM_PIX_I420, 320, 240, 0, 0, 1, {0}, TOP, BGR, 208, 208, 0, {0}},
+        {OM_PIX_I420, 101, 77, 0, 0, 1, {0}, MID, RGB, 64, 64, 0, {0}},
+        {OM_PIX_I420, 101, 77, 0, 0, 1, {0}, STRETCH, RGB, 200, 160, 0, {0}},
+        {OM_PIX_I422, 321, 200, 0, 0, 1, {0}, STRETCH, BGR, 96, 128, 0, {0}},
+        {OM_PIX_I444, 120, 90, 0, 0, 1, {0}, MID, RGB, 96, 96, 0, {0}},
+        {OM_PIX_NV12, 200, 122, 0, 0, 1, {0}, TOP, RGB, 96, 96, 0, {0}},
+        {OM_PIX_RGB24, 200, 122, 0, 0, 1, {0}, TOP, BGR, 96, 96, 0, {0}},
+        {OM_PIX_GREY, 99, 122, 0, 0, 1, {0}, STRETCH, RGB, 64, 64, 0, {0}},
+        {OM_PIX_GREY, 99, 122, 0, 0, 1, {0}, STRETCH, OM_COLOUR_GREY, 28, 28, 0, {0}},
+        {OM_PIX_I420, 320, 240, 0, 0, 1, {33, 51, 121, 77}, STRETCH, RGB, 64, 128, 0, {0}},
+        {OM_PIX_I420, 320, 240, 0, 0, 1, {319, 239, 1, 1}, STRETCH, RGB, 16, 16, 0, {0}},
+        {OM_PIX_I420, 1, 1, 0, 0, 1, {0}, MID, RGB, 16, 16, 0, {0}},
+        {OM_PIX_I420, 400, 3, 0, 0, 1, {0}, MID, RGB, 32, 32, 0, {0}},
+        {OM_PIX_I420, 192, 192, 0, 0, 1, {0}, STRETCH, RGB, 96, 96, 0, {0}},  // by two
+        {OM_PIX_I420, 192, 192, 0, 0, 1, {0}, STRETCH, RGB, 64, 64, 0, {0}},  // by three
+        {OM_PIX_I420, 64, 64, 0, 0, 1, {0}, STRETCH, RGB, 64, 64, 0, {0}},    // as it is
         // Studio range: other constants may round another way.
-        {OM_PIX_I420, 320, 180, 0, 0, 0, {0}, TOP, BGR, 208, 208, 1},
-        {OM_PIX_NV12, 322, 242, 0, 0, 0, {0}, MID, RGB, 160, 160, 1},
-        {OM_PIX_I422, 100, 80, 0, 0, 0, {11, 3, 57, 60}, MID, RGB, 64, 64, 1},
+        {OM_PIX_I420, 320, 180, 0, 0, 0, {0}, TOP, BGR, 208, 208, 1, {0}},
+        {OM_PIX_NV12, 322, 242, 0, 0, 0, {0}, MID, RGB, 160, 160, 1, {0}},
+        {OM_PIX_I422, 100, 80, 0, 0, 0, {11, 3, 57, 60}, MID, RGB, 64, 64, 1, {0}},
         // Turned and mirrored.
-        {OM_PIX_I420, 160, 100, 180, 0, 1, {0}, TOP, RGB, 96, 96, 1},
-        {OM_PIX_I420, 160, 100, 0, 1, 1, {0}, TOP, RGB, 96, 96, 1},
-        {OM_PIX_I420, 160, 100, 180, 1, 1, {8, 9, 90, 70}, MID, RGB, 96, 96, 1},
-        {OM_PIX_I420, 160, 100, 90, 0, 1, {0}, TOP, RGB, 96, 96, 1},
-        {OM_PIX_I420, 160, 100, 90, 1, 1, {0}, MID, BGR, 96, 64, 1},
-        {OM_PIX_I420, 160, 100, 270, 0, 1, {10, 20, 100, 50}, MID, RGB, 96, 96, 1},
-        {OM_PIX_RGB24, 160, 100, 270, 1, 1, {0}, STRETCH, RGB, 50, 200, 1},
+        {OM_PIX_I420, 160, 100, 180, 0, 1, {0}, TOP, RGB, 96, 96, 1, {0}},
+        {OM_PIX_I420, 160, 100, 0, 1, 1, {0}, TOP, RGB, 96, 96, 1, {0}},
+        {OM_PIX_I420, 160, 100, 180, 1, 1, {8, 9, 90, 70}, MID, RGB, 96, 96, 1, {0}},
+        {OM_PIX_I420, 160, 100, 90, 0, 1, {0}, TOP, RGB, 96, 96, 1, {0}},
+        {OM_PIX_I420, 160, 100, 90, 1, 1, {0}, MID, BGR, 96, 64, 1, {0}},
+        {OM_PIX_I420, 160, 100, 270, 0, 1, {10, 20, 100, 50}, MID, RGB, 96, 96, 1, {0}},
+        {OM_PIX_RGB24, 160, 100, 270, 1, 1, {0}, STRETCH, RGB, 50, 200, 1, {0}},
+        // Put into a rectangle of the input.
+        {OM_PIX_I420,
+         320,
+         240,
+         0,
+         0,
+         1,
+         {33, 51, 121, 77},
+         TOP,
+         BGR,
+         208,
+         208,
+         0,
+         {7, 150, 79, 50}},
+        {OM_PIX_NV12, 320, 240, 0, 0, 1, {10, 20, 121, 77}, TOP, BGR, 96, 96, 0, {0, 0, 96, 96}},
+        {OM_PIX_I420, 320, 240, 0, 0, 1, {0, 0, 320, 240}, MID, RGB, 96, 96, 0, {80, 90, 16, 6}},
+        {OM_PIX_I422, 320, 240, 0, 0, 0, {3, 3, 64, 64}, MID, RGB, 96, 96, 1, {30, 30, 64, 64}},
+        {OM_PIX_I420, 160, 100, 90, 0, 1, {10, 20, 100, 50}, TOP, RGB, 96, 96, 1, {9, 5, 33, 65}},
+        {OM_PIX_I420, 160, 100, 270, 1, 1, {10, 20, 100, 50}, TOP, RGB, 96, 96, 1, {9, 5, 33, 65}},
+        {OM_PIX_RGB24,
+         160,
+         100,
+         180,
+         0,
+         1,
+         {10, 20, 1, 1},
+         STRETCH,
+         RGB,
+         50,
+         60,
+         1,
+         {49, 59, 1, 1}},
     };
 
     for (size_t i = 0; i < OM_ARRAY_LEN(scenes); i++)
