@@ -2,9 +2,11 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -25,6 +27,11 @@ enum {
     PATH_SIZE = 4096
 };
 
+// Of a box, less of which inside its tile makes it a shape across the gap; and how near the tile's
+// edge, in pixels of the input, a box ends with it.
+#define INSIDE_SHARE_MIN 0.6f
+#define EDGE_PX 2.0
+
 struct om_model {
     // Constant after load.
     struct om_manifest *manifest;
@@ -34,6 +41,7 @@ struct om_model {
     struct om_output_spec spec;
     int batch_max;
     int instances;  // on each device
+    bool can_share;
 };
 
 struct om_model_ctx {
@@ -42,7 +50,9 @@ struct om_model_ctx {
     struct om_ort_run *run;
     float *staging;          // NULL when the graph takes float
     struct om_prep **preps;  // one a picture: geometry and border differ
+    struct om_prep *tile_prep;
     struct om_geometry *geometries;
+    struct om_tensor outputs[OM_TENSORS_MAX];  // of the canvas that is read
     struct om_sink sink;
     struct om_detection *boxes;  // OM_CANDIDATES_MAX
 };
@@ -275,6 +285,17 @@ static bool open_session(struct om_model *model, const char *path,
     return model->session;
 }
 
+// Dynamic quantisation scales by the extremes of the whole input, a second input tells one
+// picture's size, and a graph that picks the best boxes itself picks them from all parts together.
+static bool find_can_share(const struct om_model *model, const struct om_onnx_graph *graph)
+{
+    const struct om_output_ops *ops = model->spec.ops;
+
+    return ops->kind == OM_MODEL_DETECTOR && model->inputs.size < 0 &&
+           ops->family != OM_OUTPUT_DETR && ops->family != OM_OUTPUT_END2END &&
+           om_onnx_graph_op(graph, "DynamicQuantizeLinear") == 0;
+}
+
 struct om_model *om_model_load(const char *path, const struct om_manifest *manifest,
                                const struct om_model_opts *opts, struct om_error *err)
 {
@@ -294,6 +315,7 @@ struct om_model *om_model_load(const char *path, const struct om_manifest *manif
         !bind_outputs(model, graph, err))
         return NULL;
     model->batch_max = find_batch_max(model);
+    model->can_share = find_can_share(model, graph);
     return om_steal(&model);
 }
 
@@ -326,6 +348,11 @@ int om_model_instances(const struct om_model *model)
     return om_ort_session_device_count(model->session) * model->instances;
 }
 
+bool om_model_can_share(const struct om_model *model)
+{
+    return model->can_share;
+}
+
 // ---- contexts ----------------------------------------------------------------------------------
 
 static size_t picture_floats(const struct om_model *model)
@@ -351,6 +378,9 @@ static bool alloc_ctx(struct om_model_ctx *ctx)
         if (!ctx->preps[i])
             return false;
     }
+    ctx->tile_prep = om_prep_create(m, model->inputs.channels, m->input_width, m->input_height);
+    if (!ctx->tile_prep)
+        return false;
     if (model->shapes[model->inputs.picture].type == OM_TENSOR_F32)
         return true;
     ctx->staging = om_try_alloc_aligned(picture_floats(model) * sizeof(float));
@@ -399,6 +429,7 @@ void om_model_ctx_destroy(struct om_model_ctx *ctx)
         return;
     for (int i = 0; ctx->preps && i < ctx->batch; i++)
         om_prep_destroy(ctx->preps[i]);
+    om_prep_destroy(ctx->tile_prep);
     om_free(ctx->preps);
     om_free(ctx->geometries);
     om_free(ctx->sink.items);
@@ -449,6 +480,112 @@ static enum om_status prepare(struct om_model_ctx *ctx, int picture, const struc
     return OM_OK;
 }
 
+// ---- tiles -------------------------------------------------------------------------------------
+
+static int compare_x(const void *a, const void *b)
+{
+    const struct om_region *const *left = a, *const *right = b;
+    return ((*left)->x > (*right)->x) - ((*left)->x < (*right)->x);
+}
+
+// What a band of rows has beside the places that cross it.
+static void pad_band(const struct om_prep *prep, const struct om_region **crossing, int count,
+                     struct om_region band, float *tensor)
+{
+    int right = band.w;
+
+    qsort(crossing, (size_t)count, sizeof(*crossing), compare_x);
+    for (int i = 0; i <= count; i++) {
+        int end = i < count ? crossing[i]->x : right;
+        band.w = end - band.x;
+        if (band.w > 0)
+            om_prep_pad(prep, &band, tensor);
+        if (i < count)
+            band.x = crossing[i]->x + crossing[i]->w;
+    }
+}
+
+static int compare_int(const void *a, const void *b)
+{
+    const int *left = a, *right = b;
+    return (*left > *right) - (*left < *right);
+}
+
+// Pads all of a canvas but the tiles that were filled: in bands between the rows where one begins
+// or ends.
+static void pad_around(const struct om_model_ctx *ctx, const struct om_model_tile *tiles, int count,
+                       float *tensor)
+{
+    const struct om_manifest *m = ctx->model->manifest;
+    const struct om_region *crossing[OM_MODEL_TILES_MAX];
+    int rows[2 * OM_MODEL_TILES_MAX + 2], row_count = 0;
+
+    rows[row_count++] = 0;
+    rows[row_count++] = m->input_height;
+    for (int i = 0; i < count; i++) {
+        rows[row_count++] = tiles[i].part.place.y;
+        rows[row_count++] = tiles[i].part.place.y + tiles[i].part.place.h;
+    }
+    qsort(rows, (size_t)row_count, sizeof(*rows), compare_int);
+    for (int i = 0; i + 1 < row_count; i++) {
+        int found = 0;
+        if (rows[i] == rows[i + 1])
+            continue;
+        for (int k = 0; k < count; k++) {
+            const struct om_region *place = &tiles[k].part.place;
+            if (tiles[k].status == OM_OK && place->y <= rows[i] && rows[i] < place->y + place->h)
+                crossing[found++] = place;
+        }
+        pad_band(ctx->tile_prep, crossing, found,
+                 (struct om_region){0, rows[i], m->input_width, rows[i + 1] - rows[i]}, tensor);
+    }
+}
+
+static void prepare_shared(struct om_model_ctx *ctx, int canvas, struct om_model_tile *tiles,
+                           int count)
+{
+    const struct om_model *model = ctx->model;
+    const struct om_manifest *m = model->manifest;
+    size_t floats = picture_floats(model);
+    void *input = om_ort_run_input(ctx->run, model->inputs.picture);
+    float *to = ctx->staging ? ctx->staging : (float *)input + (size_t)canvas * floats;
+
+    om_prep_forget(ctx->preps[canvas]);
+    for (int i = 0; i < count; i++)
+        tiles[i].status = om_prep_fill_at(ctx->tile_prep, tiles[i].frame, &tiles[i].part, to,
+                                          &tiles[i].geometry);
+    pad_around(ctx, tiles, count, to);
+    if (ctx->staging)
+        convert_input(ctx, input, (size_t)canvas * floats, floats);
+    ctx->geometries[canvas] = (struct om_geometry){.input_width = m->input_width,
+                                                   .input_height = m->input_height,
+                                                   .crop_width = m->input_width,
+                                                   .crop_height = m->input_height};
+}
+
+static void prepare_alone(struct om_model_ctx *ctx, struct om_model_tile *tile)
+{
+    tile->status = prepare(ctx, tile->canvas, tile->frame, &tile->part.crop, NULL);
+    tile->geometry = ctx->geometries[tile->canvas];
+}
+
+void om_model_prepare_tiles(struct om_model_ctx *ctx, struct om_model_tile *tiles, int count,
+                            int canvases)
+{
+    om_assert(canvases <= ctx->batch);
+    for (int canvas = 0, from = 0; canvas < canvases; canvas++) {
+        int to = from;
+        while (to < count && tiles[to].canvas == canvas)
+            to++;
+        om_assert(to > from && to - from <= OM_MODEL_TILES_MAX);
+        if (to - from == 1 && tiles[from].part.place.w == 0)
+            prepare_alone(ctx, &tiles[from]);
+        else
+            prepare_shared(ctx, canvas, &tiles[from], to - from);
+        from = to;
+    }
+}
+
 // ---- after the run -----------------------------------------------------------------------------
 
 // The part of a batch's output that belongs to one picture.
@@ -487,11 +624,11 @@ static int boxes_of(struct om_model_ctx *ctx, const struct om_geometry *g)
     return count;
 }
 
-static void read_detections(struct om_model_ctx *ctx, const struct om_geometry *g,
-                            const struct om_detect_opts *opts, struct om_result *result)
+// Of the ctx's first `count` boxes, best first.
+static void keep_best(struct om_model_ctx *ctx, int count, const struct om_detect_opts *opts,
+                      struct om_result *result)
 {
     int max = OM_CLAMP(opts->objects_max, 0, (int)OM_DETECTIONS_MAX);
-    int count = boxes_of(ctx, g);
 
     if (ctx->model->manifest->has_nms)
         count = om_nms(ctx->boxes, count, opts->nms_iou, max);
@@ -500,9 +637,8 @@ static void read_detections(struct om_model_ctx *ctx, const struct om_geometry *
     memcpy(result->detections.items, ctx->boxes, (size_t)count * sizeof(*ctx->boxes));
 }
 
-static enum om_status read_result(struct om_model_ctx *ctx, int picture,
-                                  const struct om_tensor *tensors,
-                                  const struct om_detect_opts *opts, struct om_result *result)
+static bool decode(struct om_model_ctx *ctx, int picture, const struct om_tensor *tensors,
+                   const struct om_detect_opts *opts)
 {
     const struct om_output_spec *spec = &ctx->model->spec;
     const struct om_geometry *g = &ctx->geometries[picture];
@@ -513,39 +649,152 @@ static enum om_status read_result(struct om_model_ctx *ctx, int picture,
     sink->all_classes = opts->all_classes;
     sink->target_width = (float)(is_stretched ? g->crop_width : g->input_width);
     sink->target_height = (float)(is_stretched ? g->crop_height : g->input_height);
-    if (!om_output_decode(spec, tensors, spec->tensor_count, sink))
-        return OM_INVALID;
+    return om_output_decode(spec, tensors, spec->tensor_count, sink);
+}
+
+static void read_result(struct om_model_ctx *ctx, const struct om_geometry *g,
+                        const struct om_tensor *tensors, const struct om_detect_opts *opts,
+                        struct om_result *result)
+{
+    const struct om_output_spec *spec = &ctx->model->spec;
+
     result->detections.count = result->topk_count = result->embedding_count = 0;
     const struct om_tensor *row = &tensors[0];
     if (spec->ops->kind == OM_MODEL_DETECTOR)
-        read_detections(ctx, g, opts, result);
+        keep_best(ctx, boxes_of(ctx, g), opts, result);
     else if (spec->ops->kind == OM_MODEL_CLASSIFIER)
         om_output_topk(row->f32, (int)row->count, result);
     else
         om_output_embed(row->f32, (int)row->count, result);
-    return OM_OK;
+}
+
+// The outputs of one picture of the last run.
+static bool cut_all(struct om_model_ctx *ctx, int picture, int count, struct om_tensor *ret)
+{
+    struct om_tensor whole[OM_TENSORS_MAX];
+    int tensors = om_ort_run_outputs(ctx->run, whole);
+    int pictures = ctx->model->inputs.is_batch_free ? count : ctx->batch;
+    bool is_cut = true;
+
+    for (int t = 0; t < tensors; t++)
+        is_cut &= cut(&whole[t], picture, pictures, &ret[t]);
+    return is_cut;
 }
 
 static enum om_status read_results(struct om_model_ctx *ctx, int count,
                                    const struct om_detect_opts *opts, struct om_result *results,
                                    struct om_error *err)
 {
-    struct om_tensor whole[OM_TENSORS_MAX], part[OM_TENSORS_MAX];
-    int tensors = om_ort_run_outputs(ctx->run, whole);
-    int pictures = ctx->model->inputs.is_batch_free ? count : ctx->batch;
-
     for (int i = 0; i < count; i++) {
         int64_t start_us = om_time_mono_us();
-        bool is_cut = true;
-        for (int t = 0; t < tensors; t++)
-            is_cut &= cut(&whole[t], i, pictures, &part[t]);
-        if (!is_cut || read_result(ctx, i, part, opts, &results[i]) != OM_OK)
+        if (!cut_all(ctx, i, count, ctx->outputs) || !decode(ctx, i, ctx->outputs, opts))
             return om_error_set(err, OM_INVALID,
                                 "the model gave other outputs than when it was "
                                 "loaded");
+        read_result(ctx, &ctx->geometries[i], ctx->outputs, opts, &results[i]);
         results[i].timing.post_us = om_time_mono_us() - start_us;
     }
     return OM_OK;
+}
+
+// ---- what lies in a tile -----------------------------------------------------------------------
+
+static bool holds_centre(const struct om_region *place, const struct om_candidate *c)
+{
+    float x = (c->x1 + c->x2) / 2, y = (c->y1 + c->y2) / 2;
+
+    return x >= (float)place->x && y >= (float)place->y && x < (float)(place->x + place->w) &&
+           y < (float)(place->y + place->h);
+}
+
+// Cuts a candidate to the tile. False when so much of it lies outside that the network has seen a
+// shape across the gap.
+static bool cut_to_place(const struct om_region *place, struct om_candidate *c)
+{
+    float area = (c->x2 - c->x1) * (c->y2 - c->y1);
+
+    c->x1 = fmaxf(c->x1, (float)place->x);
+    c->y1 = fmaxf(c->y1, (float)place->y);
+    c->x2 = fminf(c->x2, (float)(place->x + place->w));
+    c->y2 = fminf(c->y2, (float)(place->y + place->h));
+    return (c->x2 - c->x1) * (c->y2 - c->y1) >= INSIDE_SHARE_MIN * area;
+}
+
+// Whether the box ends where the tile does and the picture does not: a piece of something.
+static bool is_piece(const struct om_geometry *g, const struct om_box *box)
+{
+    float slack_x = (float)(EDGE_PX / g->scale_x), slack_y = (float)(EDGE_PX / g->scale_y);
+    int right = g->crop_x + g->crop_width, bottom = g->crop_y + g->crop_height;
+
+    return (g->crop_x > 0 && box->x < (float)g->crop_x + slack_x) ||
+           (g->crop_y > 0 && box->y < (float)g->crop_y + slack_y) ||
+           (right < g->picture_width && box->x + box->w > (float)right - slack_x) ||
+           (bottom < g->picture_height && box->y + box->h > (float)bottom - slack_y);
+}
+
+static bool is_in_core(const struct om_model_tile *tile, const struct om_box *box)
+{
+    struct om_region core = om_prep_upright(tile->frame, &tile->core);
+    float x = box->x + box->w / 2, y = box->y + box->h / 2;
+
+    return x >= (float)core.x && y >= (float)core.y && x <= (float)(core.x + core.w) &&
+           y <= (float)(core.y + core.h);
+}
+
+// What is cut off by the tile's edge counts only where somebody asked to look.
+static bool box_in_tile(const struct om_model_tile *tile, const struct om_candidate *candidate,
+                        struct om_detection *ret)
+{
+    const struct om_geometry *g = &tile->geometry;
+    struct om_candidate c = *candidate;
+
+    if (tile->status != OM_OK || !holds_centre(&tile->part.place, &c) ||
+        !cut_to_place(&tile->part.place, &c))
+        return false;
+    ret->box = om_geometry_to_picture(g, c.x1, c.y1, c.x2, c.y2);
+    ret->score = c.score;
+    ret->class_id = (int16_t)c.class_id;
+    return ret->box.w > 0 && ret->box.h > 0 &&
+           (!is_piece(g, &ret->box) || is_in_core(tile, &ret->box));
+}
+
+static int boxes_in_tiles(struct om_model_ctx *ctx, const struct om_model_tile *tiles, int count,
+                          float score_min)
+{
+    int max = ctx->sink.all_classes ? BOXES_BEFORE_NMS_ALL_CLASSES : OM_CANDIDATES_MAX;
+    int found = 0;
+
+    for (int i = 0; i < ctx->sink.count && found < max; i++) {
+        const struct om_candidate *c = &ctx->sink.items[i];
+        if (c->score < score_min)
+            break;  // best first
+        for (int k = 0; k < count; k++) {
+            if (!box_in_tile(&tiles[k], c, &ctx->boxes[found]))
+                continue;
+            found++;
+            break;
+        }
+    }
+    return found;
+}
+
+enum om_status om_model_read_canvas(struct om_model_ctx *ctx, int canvas, int canvases,
+                                    const struct om_detect_opts *widest)
+{
+    if (!cut_all(ctx, canvas, canvases, ctx->outputs) || !decode(ctx, canvas, ctx->outputs, widest))
+        return OM_INVALID;
+    return OM_OK;
+}
+
+void om_model_read_tiles(struct om_model_ctx *ctx, const struct om_model_tile *tiles, int count,
+                         const struct om_detect_opts *opts, struct om_result *result)
+{
+    if (tiles[0].part.place.w == 0) {
+        read_result(ctx, &tiles[0].geometry, ctx->outputs, opts, result);
+        return;
+    }
+    result->topk_count = result->embedding_count = 0;
+    keep_best(ctx, boxes_in_tiles(ctx, tiles, count, opts->score_min), opts, result);
 }
 
 // ---- run ---------------------------------------------------------------------------------------

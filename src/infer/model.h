@@ -9,15 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "infer/manifest.h"
+#include "infer/preprocess.h"
 #include "scene/detection.h"
 
-struct om_frame;
 struct om_model;
 struct om_model_ctx;
-struct om_region;
 struct om_tensor;
 
 enum { OM_EMBEDDING_MAX = 4096, OM_TOPK_MAX = 16 };
@@ -106,6 +104,36 @@ OM_MUST_USE enum om_status om_model_prepare(struct om_model_ctx *ctx,
 OM_MUST_USE enum om_status om_model_finish(struct om_model_ctx *ctx, int count,
                                            const struct om_detect_opts *opts,
                                            struct om_result *results, struct om_error *err);
+// ---- several parts in one input ----------------------------------------------------------------
+
+enum { OM_MODEL_TILES_MAX = 64 };  // of one canvas
+
+// A part of a picture and where in which input (a canvas) it lies.
+struct om_model_tile {
+    const struct om_frame *frame;
+    struct om_region core;     // what was asked for, in pixels of the stored picture
+    struct om_prep_part part;  // place.w 0 = alone in its canvas, the model's own way
+    int canvas;
+    // Filled by prepare.
+    enum om_status status;
+    struct om_geometry geometry;
+};
+
+// Whether parts may lie side by side: a detector whose boxes do not depend on the picture's size
+// and whose arithmetic does not change with what else is in the input.
+bool om_model_can_share(const struct om_model *model);
+// Fills the first `canvases` inputs with tiles, which are in the order of their canvases and do not
+// overlap; the rest becomes pad. A tile that cannot be fed gets its own status and is pad too.
+void om_model_prepare_tiles(struct om_model_ctx *ctx, struct om_model_tile *tiles, int count,
+                            int canvases);
+// After the run of `canvases`: reads the outputs of one. `widest` has the lowest score_min of those
+// that will ask, and their all_classes.
+OM_MUST_USE enum om_status om_model_read_canvas(struct om_model_ctx *ctx, int canvas, int canvases,
+                                                const struct om_detect_opts *widest);
+// What was found in the given tiles of that canvas, which are parts of one picture.
+void om_model_read_tiles(struct om_model_ctx *ctx, const struct om_model_tile *tiles, int count,
+                         const struct om_detect_opts *opts, struct om_result *result);
+
 // Only the network, on the ctx's own input as it is: for the bench's bare loop.
 OM_MUST_USE enum om_status om_model_run_bare(struct om_model_ctx *ctx, int count,
                                              struct om_error *err);
