@@ -1,21 +1,31 @@
 #include "infer/engine.h"
 
-#include <string.h>
+#include <math.h>
 
 #include "base/assert.h"
-#include "base/list.h"
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "infer/queue.h"
+#include "infer/round.h"
 #include "media/frame.h"
 
 enum {
     BATCH_MAX = 16,
-    CTX_SIZES = 5,  // tensors for 1, 2, 4, 8, 16 pictures, made when first needed
     WORKERS_MAX = 64,
-    STACK_BYTES = 1 << 20
+    STACK_BYTES = 1 << 20,
+    BEST_MAX = 128,      // looks that are tried for one round
+    MISSES_MAX = 12,     // looks without room before the round counts as full
+    OVERDUE_MAX = 64,    // told in one go
+    STARVE_US = 500000,  // a look that waits longer comes first
+    LINGER_US_MAX = 10000000
 };
+
+// From this share of a canvas on nobody waits for more company; and of the round's room, so much
+// is packed in the order of height.
+#define ENOUGH_SHARE 0.8
+#define BY_HEIGHT_SHARE 0.9
 
 struct om_slot {
     // Constant after open.
@@ -25,34 +35,36 @@ struct om_slot {
     void *ctx;
 
     // Under engine->lock.
-    struct om_list link;  // in engine->waiting exactly while a look waits and nothing runs
-    struct om_look look;  // waits while it has a frame
-    int64_t put_us;
+    struct om_queue_item item;  // waits exactly while `frame` does and nothing runs
+    struct om_frame *frame;     // waits; with its plan
+    struct om_pack_plan plan;
+    int64_t put_us;    // of `frame`
+    int64_t since_us;  // of the first of those that were overwritten
     bool is_running;
     struct om_slot_stats stats;
+};
+
+struct overdue {
+    struct om_slot *slot;
+    struct om_frame *frame;
+    int64_t queued_us;
 };
 
 struct worker {
     struct om_engine *engine;
     struct om_thread thread;
     // The worker's own.
-    struct om_model_ctx *ctx[CTX_SIZES];
-    struct om_result *results;
-    struct om_result *region_result;
-};
-
-struct batch {
-    int count;
-    struct om_slot *slots[BATCH_MAX];
-    struct om_frame *frames[BATCH_MAX];
-    struct om_regions looked[BATCH_MAX];
-    bool is_overdue[BATCH_MAX];
-    int64_t queued_us[BATCH_MAX];
+    struct om_round *round;
+    uint64_t failed;  // of this round
+    int overdue_count;
+    struct overdue overdue[OVERDUE_MAX];
 };
 
 struct om_engine {
     // Constant after create.
     struct om_model *model;
+    struct om_pack_rules rules;
+    int canvas_px, enough_px;
     int batch_max;
     int worker_count;
     struct worker *workers;
@@ -61,205 +73,222 @@ struct om_engine {
     struct om_cond work;  // something waits, or the end
     struct om_cond done;  // a slot's run is over
     // Under `lock`.
-    struct om_list waiting;  // slots, in the order they were filled
+    struct om_queue *queue;
+    int idle_count;   // workers that wait for work
+    int64_t wake_us;  // when the first of them looks again by itself
     int slot_count;
     bool is_ending;
     struct om_engine_stats stats;
-    struct om_hist queue;
+    struct om_hist queued;
 };
 
-// ---- one batch ---------------------------------------------------------------------------------
-
-static bool same_opts(const struct om_detect_opts *a, const struct om_detect_opts *b)
+static void put_in_queue(struct om_slot *slot)
 {
-    return a->score_min == b->score_min && a->nms_iou == b->nms_iou &&
-           a->all_classes == b->all_classes && a->objects_max == b->objects_max;
+    struct om_engine *engine = slot->engine;
+
+    om_mutex_assert_held(&engine->lock);
+    om_queue_put(engine->queue, &slot->item, slot->since_us);
+    bool is_enough = om_queue_cost_px(engine->queue) >= engine->enough_px;
+    int64_t ready_us = is_enough ? INT64_MIN : slot->since_us + slot->item.linger_us;
+    if (ready_us < engine->wake_us)
+        om_cond_signal(&engine->work);
 }
 
-static void take_look(struct batch *batch, struct om_slot *slot, int64_t now_us)
-{
-    int at = batch->count++;
+// ---- one round ---------------------------------------------------------------------------------
 
-    om_list_remove(&slot->link);
+static void take(struct om_slot *slot)
+{
+    om_queue_take(slot->engine->queue, &slot->item);
     slot->is_running = true;
-    batch->slots[at] = slot;
-    batch->frames[at] = om_steal(&slot->look.frame);
-    batch->looked[at] = slot->look.regions;
-    batch->queued_us[at] = now_us - slot->put_us;
-    batch->is_overdue[at] = slot->look.deadline_us && now_us > slot->look.deadline_us;
-    if (batch->is_overdue[at]) {
-        slot->stats.overdue++;
-        slot->engine->stats.overdue++;
-        return;
-    }
-    slot->stats.run++;
-    slot->engine->stats.looks++;
-    slot->engine->stats.regions += (uint64_t)OM_MAX(slot->look.regions.count, 1);
-    om_hist_add(&slot->engine->queue, batch->queued_us[at]);
 }
 
-// What waits, up to a batch; pictures of one run share their options. A look at regions has its
-// own.
-static void take_batch(struct om_engine *engine, struct batch *batch)
+static void take_overdue(struct worker *worker, int64_t now_us)
 {
+    struct om_engine *engine = worker->engine;
+    struct om_queue_item *late[OVERDUE_MAX];
+    int count = om_queue_overdue(engine->queue, now_us, late, OVERDUE_MAX);
+
+    for (int i = 0; i < count; i++) {
+        struct om_slot *slot = OM_CONTAINER_OF(late[i], struct om_slot, item);
+        take(slot);
+        worker->overdue[i] = (struct overdue){slot, slot->frame, now_us - slot->put_us};
+        slot->frame = NULL;
+        slot->stats.overdue++;
+        engine->stats.overdue++;
+    }
+    worker->overdue_count = count;
+}
+
+// The first stays first, so that nobody is passed over for ever; the next ones that will surely
+// find room go by height, which packs better.
+static void sort_by_height(struct om_queue_item **items, int count, int64_t room_px)
+{
+    int end = 0;
+
+    for (; end < count && room_px >= items[end]->cost_px; end++)
+        room_px -= items[end]->cost_px;
+    for (int i = 2; i < end; i++) {
+        struct om_queue_item *item = items[i];
+        int height = OM_CONTAINER_OF(item, struct om_slot, item)->plan.tiles[0].h, k = i;
+        for (;
+             k > 1 && OM_CONTAINER_OF(items[k - 1], struct om_slot, item)->plan.tiles[0].h < height;
+             k--)
+            items[k] = items[k - 1];
+        items[k] = item;
+    }
+}
+
+static bool add_to_round(struct worker *worker, struct om_slot *slot, int64_t now_us)
+{
+    struct om_engine *engine = worker->engine;
+    const struct om_round_look look = {
+        .owner = slot,
+        .frame = slot->frame,
+        .detect = slot->opts.detect,
+        .queued_us = now_us - slot->put_us,
+    };
+
+    if (!om_round_add(worker->round, &look, &slot->plan))
+        return false;
+    take(slot);
+    om_queue_charge(engine->queue, &slot->item, slot->plan.area_px);
+    slot->frame = NULL;  // the round's look has it
+    slot->stats.run++;
+    om_hist_add(&engine->queued, look.queued_us);
+    return true;
+}
+
+// With other workers idle each takes its part.
+static int canvases_wanted(const struct om_engine *engine)
+{
+    int64_t waiting_px = om_queue_cost_px(engine->queue);
+    int64_t part_px = (int64_t)engine->canvas_px * (engine->idle_count + 1);
+
+    return (int)OM_CLAMP((waiting_px + part_px - 1) / part_px, 1, engine->batch_max);
+}
+
+static void take_round(struct worker *worker)
+{
+    struct om_engine *engine = worker->engine;
+    struct om_queue_item *best[BEST_MAX];
     int64_t now_us = om_time_mono_us();
 
     om_mutex_assert_held(&engine->lock);
-    batch->count = 0;
-    om_list_each(slot, &engine->waiting, struct om_slot, link)
-    {
-        if (batch->count == engine->batch_max)
-            break;
-        if (batch->count && (!same_opts(&slot->opts.detect, &batch->slots[0]->opts.detect) ||
-                             slot->look.regions.count))
-            continue;
-        take_look(batch, slot, now_us);
-        if (batch->looked[0].count || batch->is_overdue[0])
-            break;
-    }
+    take_overdue(worker, now_us);
+    int canvases = canvases_wanted(engine);
+    int count = om_queue_best(engine->queue, now_us, best, BEST_MAX), misses = 0;
+    sort_by_height(best, count, (int64_t)(BY_HEIGHT_SHARE * engine->canvas_px * canvases));
+    om_round_begin(worker->round, canvases);
+    for (int i = 0; i < count && misses < MISSES_MAX; i++)
+        if (!add_to_round(worker, OM_CONTAINER_OF(best[i], struct om_slot, item), now_us))
+            misses++;
+    struct om_round_stats stats = om_round_stats(worker->round);
+    engine->stats.looks += (uint64_t)stats.looks;
+    engine->stats.regions += (uint64_t)stats.regions;
+    engine->stats.runs += stats.canvases > 0;
+    engine->stats.canvases += (uint64_t)stats.canvases;
+    engine->stats.used_px += (uint64_t)stats.used_px;
+    engine->stats.canvas_px += (uint64_t)stats.canvas_px;
 }
 
-// Which of the model's instances a worker is; a device that is done sooner takes more of what
-// waits.
-static int instance_of(const struct worker *worker)
+static void tell_overdue(struct worker *worker)
 {
-    return (int)(worker - worker->engine->workers);
-}
+    static const struct om_result nothing;
+    static const struct om_regions nowhere;
 
-// The smallest context that holds `count` pictures; NULL when it cannot be had.
-static struct om_model_ctx *ctx_for(struct worker *worker, int count)
-{
-    int size = 0;
-
-    while (1 << size < count)
-        size++;
-    if (!worker->ctx[size]) {
-        int batch = OM_MIN(1 << size, om_model_batch_max(worker->engine->model));
-        worker->ctx[size] = om_model_ctx_create_on(worker->engine->model, instance_of(worker),
-                                                   batch, NULL);
-    }
-    return worker->ctx[size];
-}
-
-static void append(struct om_result *all, const struct om_result *one)
-{
-    int room = OM_DETECTIONS_MAX - all->detections.count;
-    int count = OM_MIN(one->detections.count, room);
-
-    memcpy(&all->detections.items[all->detections.count], one->detections.items,
-           (size_t)count * sizeof(one->detections.items[0]));
-    all->detections.count += count;
-    all->timing.pre_us += one->timing.pre_us;
-    all->timing.infer_us += one->timing.infer_us;
-    all->timing.post_us += one->timing.post_us;
-}
-
-static enum om_status run_regions(struct worker *worker, const struct batch *batch)
-{
-    struct om_model_ctx *ctx = ctx_for(worker, 1);
-    const struct om_frame *frames[1] = {batch->frames[0]};
-    const struct om_detect_opts *opts = &batch->slots[0]->opts.detect;
-    enum om_status status = ctx ? OM_INVALID : OM_NO_MEMORY;
-    struct om_result *all = &worker->results[0];
-
-    memset(all, 0, sizeof(*all));
-    for (int i = 0; ctx && i < batch->looked[0].count; i++) {
-        enum om_status own = om_model_run(ctx, frames, &batch->looked[0].items[i], 1, opts,
-                                          worker->region_result, NULL);
-        if (own == OM_OK && status == OM_OK)
-            append(all, worker->region_result);
-        else if (own == OM_OK)
-            *all = *worker->region_result;
-        status = status == OM_OK ? OM_OK : own;
-    }
-    return status;
-}
-
-static enum om_status run_batch(struct worker *worker, struct batch *batch)
-{
-    struct om_model_ctx *ctx = ctx_for(worker, batch->count);
-    const struct om_detect_opts *opts = &batch->slots[0]->opts.detect;
-
-    if (batch->is_overdue[0])
-        return OM_TIMEOUT;
-    if (batch->looked[0].count)
-        return run_regions(worker, batch);
-    if (!ctx)
-        return OM_NO_MEMORY;
-    return om_model_run(ctx, (const struct om_frame *const *)batch->frames, NULL, batch->count,
-                        opts, worker->results, NULL);
-}
-
-// One picture alone, after its batch has failed: the others shall not suffer from it.
-static enum om_status run_alone(struct worker *worker, struct batch *batch, int i)
-{
-    struct om_model_ctx *ctx = ctx_for(worker, 1);
-    const struct om_frame *frames[1] = {batch->frames[i]};
-
-    if (batch->is_overdue[i])
-        return OM_TIMEOUT;
-    if (!ctx)
-        return OM_NO_MEMORY;
-    return om_model_run(ctx, frames, NULL, 1, &batch->slots[i]->opts.detect, &worker->results[i],
-                        NULL);
-}
-
-static void deliver(struct worker *worker, struct batch *batch)
-{
-    enum om_status status = run_batch(worker, batch);
-
-    for (int i = 0; i < batch->count; i++) {
-        enum om_status own = status;
-        if (status != OM_OK && batch->count > 1)
-            own = run_alone(worker, batch, i);
-        if (own != OM_OK)
-            memset(&worker->results[i], 0, sizeof(worker->results[i]));
-        struct om_slot *slot = batch->slots[i];
+    for (int i = 0; i < worker->overdue_count; i++) {
+        const struct overdue *late = &worker->overdue[i];
         struct om_slot_result result = {
-            .frame = batch->frames[i],
-            .result = &worker->results[i],
-            .looked = &batch->looked[i],
-            .status = own,
-            .queued_us = batch->queued_us[i],
-            .batch = batch->count,
+            .frame = late->frame,
+            .result = &nothing,
+            .looked = &nowhere,
+            .status = OM_TIMEOUT,
+            .queued_us = late->queued_us,
         };
-        slot->fn(slot->ctx, &result);
+        late->slot->fn(late->slot->ctx, &result);
     }
 }
 
-static void finish_batch(struct om_engine *engine, struct batch *batch)
+static void tell_look(void *ctx, const struct om_round_look *look, const struct om_result *result,
+                      enum om_status status)
 {
+    struct worker *worker = ctx;
+    struct om_slot *slot = look->owner;
+    struct om_slot_result told = {
+        .frame = look->frame,
+        .result = result,
+        .looked = &look->looked,
+        .status = status,
+        .queued_us = look->queued_us,
+        .batch = om_round_stats(worker->round).canvases,
+        .looks = om_round_count(worker->round),
+    };
+
+    worker->failed += status != OM_OK;
+    slot->fn(slot->ctx, &told);
+}
+
+static void finish_slot(struct om_slot *slot)
+{
+    slot->is_running = false;
+    if (slot->frame)  // a newer one came meanwhile
+        put_in_queue(slot);
+}
+
+static void finish_round(struct worker *worker)
+{
+    struct om_engine *engine = worker->engine;
+
     om_mutex_assert_held(&engine->lock);
-    for (int i = 0; i < batch->count; i++) {
-        struct om_slot *slot = batch->slots[i];
-        slot->is_running = false;
-        if (slot->look.frame) {  // a newer one came meanwhile
-            om_list_push(&engine->waiting, &slot->link);
-            om_cond_signal(&engine->work);
-        }
-    }
+    for (int i = 0; i < worker->overdue_count; i++)
+        finish_slot(worker->overdue[i].slot);
+    for (int i = 0; i < om_round_count(worker->round); i++)
+        finish_slot(om_round_look(worker->round, i)->owner);
+    engine->stats.failed += worker->failed;
+    worker->failed = 0;
     om_cond_broadcast(&engine->done);
+}
+
+static void run_round(struct worker *worker)
+{
+    struct om_engine *engine = worker->engine;
+
+    take_round(worker);
+    om_mutex_unlock(&engine->lock);
+    int64_t start_us = om_time_mono_us();
+    tell_overdue(worker);
+    om_round_run(worker->round, tell_look, worker);
+    int64_t busy_us = om_time_mono_us() - start_us;
+    om_mutex_lock(&engine->lock);
+    engine->stats.busy_us += busy_us;
+    finish_round(worker);
+}
+
+// Waits until there is something to do at `ready_us`, or sooner.
+static void wait_for_work(struct om_engine *engine, int64_t ready_us)
+{
+    engine->idle_count++;
+    engine->wake_us = OM_MIN(engine->wake_us, ready_us);
+    if (ready_us == OM_QUEUE_NEVER)
+        om_cond_wait(&engine->work, &engine->lock);
+    else
+        (void)om_cond_wait_until(&engine->work, &engine->lock, ready_us);  // looks again anyway
+    engine->idle_count--;
+    engine->wake_us = OM_QUEUE_NEVER;  // the others that wait keep to their own time
 }
 
 static void work(void *ctx)
 {
     struct worker *worker = ctx;
     struct om_engine *engine = worker->engine;
-    struct batch batch;
 
     om_mutex_lock(&engine->lock);
-    for (;;) {
-        while (om_list_is_empty(&engine->waiting) && !engine->is_ending)
-            om_cond_wait(&engine->work, &engine->lock);
-        if (engine->is_ending)
-            break;
-        take_batch(engine, &batch);
-        om_mutex_unlock(&engine->lock);
-        int64_t start_us = om_time_mono_us();
-        deliver(worker, &batch);
-        om_mutex_lock(&engine->lock);
-        engine->stats.busy_us += om_time_mono_us() - start_us;
-        finish_batch(engine, &batch);
+    while (!engine->is_ending) {
+        int64_t ready_us = om_queue_ready_us(engine->queue, engine->enough_px);
+        if (ready_us > om_time_mono_us())
+            wait_for_work(engine, ready_us);
+        else
+            run_round(worker);
     }
     om_mutex_unlock(&engine->lock);
 }
@@ -269,10 +298,13 @@ static void work(void *ctx)
 static bool start_worker(struct om_engine *engine, struct worker *worker, struct om_error *err)
 {
     worker->engine = engine;
-    worker->results = om_try_new_array(struct om_result, (size_t)engine->batch_max);
-    worker->ctx[0] = om_model_ctx_create_on(engine->model, instance_of(worker), 1, err);
-    worker->region_result = om_try_new(struct om_result);
-    if (!worker->results || !worker->region_result || !worker->ctx[0])
+    const struct om_round_opts opts = {
+        .instance = (int)(worker - engine->workers),
+        .batch_max = engine->batch_max,
+        .rules = &engine->rules,
+    };
+    worker->round = om_round_create(engine->model, &opts, err);
+    if (!worker->round)
         return false;
     if (!om_thread_start(&worker->thread, "infer", STACK_BYTES, work, worker)) {
         om_error_set(err, OM_LIMIT, "no thread for the model could be started");
@@ -282,6 +314,17 @@ static bool start_worker(struct om_engine *engine, struct worker *worker, struct
     return true;
 }
 
+static struct om_pack_rules rules_of(const struct om_model *model,
+                                     const struct om_engine_opts *opts)
+{
+    struct om_pack_rules rules = OM_PACK_RULES_DEFAULT;
+
+    rules.can_share = opts->pack == OM_PACK_AUTO;
+    if (opts->zoom > 0)
+        rules.zoom = opts->zoom;
+    return om_round_rules(model, &rules);
+}
+
 struct om_engine *om_engine_create(struct om_model *model, const struct om_engine_opts *opts,
                                    struct om_error *err)
 {
@@ -289,14 +332,19 @@ struct om_engine *om_engine_create(struct om_model *model, const struct om_engin
     int batch_max = opts->batch_max > 0 ? opts->batch_max : BATCH_MAX;
 
     engine->model = model;
+    engine->rules = rules_of(model, opts);
+    engine->canvas_px = engine->rules.width * engine->rules.height;
+    engine->enough_px = (int)(ENOUGH_SHARE * engine->canvas_px);
     engine->batch_max = OM_MIN(OM_MIN(batch_max, (int)BATCH_MAX), om_model_batch_max(model));
     int workers = opts->workers > 0 ? opts->workers : om_model_instances(model);
     engine->worker_count = OM_CLAMP(workers, 1, (int)WORKERS_MAX);
     engine->workers = om_new_array(struct worker, (size_t)engine->worker_count);
+    engine->queue = om_queue_create(
+        &(struct om_queue_opts){.canvas_px = engine->canvas_px, .starve_us = STARVE_US});
+    engine->wake_us = OM_QUEUE_NEVER;
     om_mutex_init(&engine->lock);
     om_cond_init(&engine->work);
     om_cond_init(&engine->done);
-    om_list_init(&engine->waiting);
     for (int i = 0; i < engine->worker_count; i++)
         if (!start_worker(engine, &engine->workers[i], err))
             return NULL;
@@ -313,16 +361,13 @@ void om_engine_destroy(struct om_engine *engine)
     om_cond_broadcast(&engine->work);
     om_mutex_unlock(&engine->lock);
     for (int i = 0; i < engine->worker_count; i++) {
-        struct worker *worker = &engine->workers[i];
-        om_thread_join(&worker->thread);
-        for (int size = 0; size < CTX_SIZES; size++)
-            om_model_ctx_destroy(worker->ctx[size]);
-        om_free(worker->results);
-        om_free(worker->region_result);
+        om_thread_join(&engine->workers[i].thread);
+        om_round_destroy(engine->workers[i].round);
     }
     om_cond_finish(&engine->done);
     om_cond_finish(&engine->work);
     om_mutex_finish(&engine->lock);
+    om_queue_destroy(engine->queue);
     om_free(engine->workers);
     om_model_destroy(engine->model);
     om_free(engine);
@@ -337,9 +382,9 @@ struct om_engine_stats om_engine_stats(struct om_engine *engine)
 {
     om_with_lock(&engine->lock);
     struct om_engine_stats stats = engine->stats;
-    stats.queue_us_p50 = (int64_t)om_hist_quantile_us(&engine->queue, 0.5);
-    stats.queue_us_p99 = (int64_t)om_hist_quantile_us(&engine->queue, 0.99);
-    om_list_each(slot, &engine->waiting, struct om_slot, link) stats.waiting++;
+    stats.queue_us_p50 = (int64_t)om_hist_quantile_us(&engine->queued, 0.5);
+    stats.queue_us_p99 = (int64_t)om_hist_quantile_us(&engine->queued, 0.99);
+    stats.waiting = om_queue_count(engine->queue);
     return stats;
 }
 
@@ -354,8 +399,10 @@ struct om_slot *om_slot_open(struct om_engine *engine, const struct om_slot_opts
     slot->opts = *opts;
     slot->fn = fn;
     slot->ctx = ctx;
-    om_list_init(&slot->link);
+    slot->item.priority = opts->priority;
+    slot->item.weight = opts->weight > 0 && isfinite(opts->weight) ? opts->weight : 1;
     om_with_lock(&engine->lock);
+    om_queue_add(engine->queue, &slot->item);
     engine->slot_count++;
     return slot;
 }
@@ -367,10 +414,11 @@ void om_slot_close(struct om_slot *slot)
     struct om_engine *engine = slot->engine;
     om_mutex_lock(&engine->lock);
     // Nothing new shall be taken up while the run under way ends.
-    struct om_frame *frame = om_steal(&slot->look.frame);
-    om_list_remove(&slot->link);
+    struct om_frame *frame = om_steal(&slot->frame);
+    om_queue_take(engine->queue, &slot->item);
     while (slot->is_running)
         om_cond_wait(&engine->done, &engine->lock);
+    om_queue_drop(engine->queue, &slot->item);
     engine->slot_count--;
     om_mutex_unlock(&engine->lock);
     om_frame_unref(&frame);
@@ -380,20 +428,25 @@ void om_slot_close(struct om_slot *slot)
 void om_slot_look(struct om_slot *slot, struct om_look *look)
 {
     struct om_engine *engine = slot->engine;
+    struct om_pack_plan plan;
 
+    om_pack_plan_make(&engine->rules, look->frame, &look->regions, &plan);
+    int64_t now_us = om_time_mono_us();
     om_mutex_lock(&engine->lock);
-    struct om_frame *old = slot->look.frame;
-    slot->look = *look;
-    look->frame = NULL;
-    slot->put_us = om_time_mono_us();
+    struct om_frame *old = slot->frame;
+    slot->since_us = old ? slot->since_us : now_us;
+    slot->put_us = now_us;
+    slot->frame = om_steal(&look->frame);
+    slot->plan = plan;
     slot->stats.put++;
-    if (old) {
-        slot->stats.overwritten++;
-        engine->stats.overwritten++;
-    } else if (!slot->is_running) {
-        om_list_push(&engine->waiting, &slot->link);
-        om_cond_signal(&engine->work);
-    }
+    slot->stats.overwritten += old != NULL;
+    engine->stats.overwritten += old != NULL;
+    om_queue_take(engine->queue, &slot->item);
+    slot->item.cost_px = plan.area_px;
+    slot->item.deadline_us = look->deadline_us;
+    slot->item.linger_us = OM_CLAMP(look->linger_us, 0, LINGER_US_MAX);
+    if (!slot->is_running)
+        put_in_queue(slot);
     om_mutex_unlock(&engine->lock);
     om_frame_unref(&old);  // outside the lock: the last reference gives planes back
 }
@@ -406,7 +459,7 @@ void om_slot_put(struct om_slot *slot, struct om_frame *frame)
 bool om_slot_is_busy(struct om_slot *slot)
 {
     om_with_lock(&slot->engine->lock);
-    return slot->look.frame || slot->is_running;
+    return slot->frame || slot->is_running;
 }
 
 struct om_slot_stats om_slot_stats(struct om_slot *slot)

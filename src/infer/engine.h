@@ -19,15 +19,22 @@
 struct om_engine;
 struct om_slot;
 
+enum om_engine_pack {
+    OM_PACK_AUTO,  // parts of several pictures in one input, where the model allows it
+    OM_PACK_OFF
+};
+
 struct om_engine_opts {
     int workers;    // engine instances, each with its own tensors; 0 = the model's
-    int batch_max;  // 0 = what the model can take, at most 16
+    int batch_max;  // network inputs in one run; 0 = what the model can take, at most 16
+    enum om_engine_pack pack;
+    double zoom;  // regions are seen so much larger than in the whole picture; 0 = 1
 };
 
 struct om_slot_opts {
     struct om_detect_opts detect;
-    int priority;   // higher goes first
-    double weight;  // share among those of one priority; 0 = 1
+    int priority;   // 0 .. 7, higher goes first
+    double weight;  // share among those of one priority, by the area really used; 0 = 1
 };
 #define OM_SLOT_OPTS_DEFAULT ((struct om_slot_opts){OM_DETECT_OPTS_DEFAULT, 0, 1})
 
@@ -48,7 +55,8 @@ struct om_slot_result {
     const struct om_regions *looked;
     enum om_status status;  // OM_TIMEOUT: its deadline passed before a worker was free
     int64_t queued_us;      // how long it waited in the slot
-    int batch;              // pictures in that run
+    int batch;              // network inputs in that run
+    int looks;              // that shared it
 };
 typedef void om_slot_fn(void *ctx, struct om_slot_result *result);
 

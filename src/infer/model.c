@@ -732,13 +732,14 @@ static bool is_piece(const struct om_geometry *g, const struct om_box *box)
            (bottom < g->picture_height && box->y + box->h > (float)bottom - slack_y);
 }
 
-static bool is_in_core(const struct om_model_tile *tile, const struct om_box *box)
+static bool has_centre_in_core(const struct om_model_tile *tile, const struct om_candidate *c)
 {
+    const struct om_geometry *g = &tile->geometry;
     struct om_region core = om_prep_upright(tile->frame, &tile->core);
-    float x = box->x + box->w / 2, y = box->y + box->h / 2;
+    double x = ((double)(c->x1 + c->x2) / 2 - g->offset_x) / g->scale_x + g->crop_x;
+    double y = ((double)(c->y1 + c->y2) / 2 - g->offset_y) / g->scale_y + g->crop_y;
 
-    return x >= (float)core.x && y >= (float)core.y && x <= (float)(core.x + core.w) &&
-           y <= (float)(core.y + core.h);
+    return x >= core.x && y >= core.y && x <= core.x + core.w && y <= core.y + core.h;
 }
 
 // What is cut off by the tile's edge counts only where somebody asked to look.
@@ -755,7 +756,7 @@ static bool box_in_tile(const struct om_model_tile *tile, const struct om_candid
     ret->score = c.score;
     ret->class_id = (int16_t)c.class_id;
     return ret->box.w > 0 && ret->box.h > 0 &&
-           (!is_piece(g, &ret->box) || is_in_core(tile, &ret->box));
+           (!is_piece(g, &ret->box) || has_centre_in_core(tile, candidate));
 }
 
 static int boxes_in_tiles(struct om_model_ctx *ctx, const struct om_model_tile *tiles, int count,
