@@ -35,9 +35,9 @@ lint: build ## what CI checks in the text of the tree
 	@tools/setup.sh lint
 	@tools/lint.sh $(BUILD)
 
-format: ## clang-format over src, bench and fuzz
+format: ## clang-format over src, bench, fuzz and tools
 	@tools/setup.sh lint
-	@git ls-files -co --exclude-standard -- 'src/*.[ch]' 'bench/*.[ch]' 'fuzz/*.[ch]' | xargs -r clang-format -i
+	@git ls-files -co --exclude-standard -- 'src/*.[ch]' 'bench/*.[ch]' 'fuzz/*.[ch]' 'tools/*.[ch]' | xargs -r clang-format -i
 
 asan: ## unit tests under AddressSanitizer and UBSan, in build-asan
 	@tools/setup.sh build

@@ -122,7 +122,7 @@ def main():
                             capture_output=True, check=True).stdout.split("\n")
     names = sorted(n for n in listed if n and (ROOT / n).is_file()
                    and pathlib.Path(n).suffix in TEXT_SUFFIXES)
-    c_names = [n for n in names if n.endswith((".c", ".h")) and n.startswith(("src/", "bench/"))]
+    c_names = [n for n in names if n.endswith((".c", ".h")) and n.startswith(("src/", "bench/", "tools/"))]
     problems = []
     for name in names:
         text = (ROOT / name).read_text(errors="replace")

@@ -20,7 +20,7 @@ check() { # NAME COMMAND...
     fi
 }
 
-c_files() { git ls-files -co --exclude-standard -- 'src/*.[ch]' 'bench/*.[ch]' 'fuzz/*.[ch]'; }
+c_files() { git ls-files -co --exclude-standard -- 'src/*.[ch]' 'bench/*.[ch]' 'fuzz/*.[ch]' 'tools/*.[ch]'; }
 shell_files() { git ls-files -co --exclude-standard -- '*.sh' .ci/run; }
 
 format() { c_files | xargs -r clang-format --dry-run -Werror; }

@@ -76,7 +76,9 @@ int om_cli_usage(const char *command, const char *format, ...)
     va_end(args);
     put(stderr, "omma: ");
     put(stderr, text);
-    put(stderr, "\n      see 'omma ");
+    // The programs beside omma are called by their own name.
+    bool is_program = om_str_starts_with(om_str_from(command), OM_STR("omma-"));
+    put(stderr, is_program ? "\n      see '" : "\n      see 'omma ");
     put(stderr, command);
     put(stderr, command[0] ? " --help'\n" : "--help'\n");
     return EX_USAGE;
