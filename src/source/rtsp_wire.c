@@ -105,13 +105,18 @@ static bool is_blank(uint8_t c)
     return c == '\r' || c == '\n' || c == ' ' || c == '\0';
 }
 
-// Whether the byte may begin something. After a damaged place only our own channels do.
+// Whether something may begin here. Behind a damaged place only an answer or a frame of our own
+// channels does.
 static bool may_begin(const struct om_rtsp_wire *wire, const uint8_t *p, size_t there)
 {
+    static const char answer[] = "RTSP/";
+    bool is_damaged = wire->skipped > 0;
+
+    if (*p != '$' && is_damaged)
+        return memcmp(p, answer, OM_MIN(there, sizeof(answer) - 1)) == 0;
     if (*p != '$')
         return *p >= 'A' && *p <= 'Z';
-    return wire->skipped == 0 || there < 2 || p[1] == wire->rtp_channel ||
-           p[1] == wire->rtcp_channel;
+    return !is_damaged || there < 2 || p[1] == wire->rtp_channel || p[1] == wire->rtcp_channel;
 }
 
 enum om_status om_rtsp_wire_next(struct om_rtsp_wire *wire, struct om_rtsp_event *ret)
