@@ -36,6 +36,7 @@
 
 enum {
     OBSERVE_US = OM_SECOND,
+    TIDY_EVERY = 5,                    // observations
     WORKER_STACK_BYTES = 1024 * 1024,  // libavcodec runs on them
     BLOCKING_WORKERS = 4,
     SOURCES_MAX = 256,
@@ -65,6 +66,7 @@ struct server {
     atomic_bool has_start_failed;
     struct om_loop_task start_failed_task;
     struct om_loop_timer observe_timer;
+    int observed;  // since it was tidied
 };
 
 // ---- options -----------------------------------------------------------------------------------
@@ -205,10 +207,20 @@ static bool create_parts(struct server *server, struct om_error *err)
     return server->loop;
 }
 
+static void tidy_work(void *ctx)
+{
+    struct server *server = ctx;
+    om_pipeline_admit(server->pipeline);
+    (void)om_mem_give_back();
+}
+
 static void on_observe(void *ctx)
 {
     struct server *server = ctx;
     om_pipeline_observe(server->pipeline);
+    // When it is too busy for that, the next time will do.
+    if (server->observed++ >= TIDY_EVERY && om_workers_submit(server->blocking, tidy_work, server))
+        server->observed = 0;
     om_loop_timer_set(server->loop, &server->observe_timer,
                       om_loop_now_us(server->loop) + OBSERVE_US);
 }

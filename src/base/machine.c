@@ -198,10 +198,20 @@ int64_t om_machine_idle_us(const char *root)
     return sum * (1000000 / sysconf(_SC_CLK_TCK));
 }
 
+enum { STATM_RESIDENT = 1, STATM_SHARED = 2, STATM_COUNT = 3 };
+
 int64_t om_machine_rss_bytes(void)
 {
-    int64_t pages[2];
-    if (read_numbers("", "/proc/self/statm", pages, 2) != 2)
+    int64_t pages[STATM_COUNT];
+    if (read_numbers("", "/proc/self/statm", pages, STATM_COUNT) != STATM_COUNT)
         return 0;
-    return pages[1] * sysconf(_SC_PAGESIZE);
+    return pages[STATM_RESIDENT] * sysconf(_SC_PAGESIZE);
+}
+
+int64_t om_machine_private_bytes(void)
+{
+    int64_t pages[STATM_COUNT];
+    if (read_numbers("", "/proc/self/statm", pages, STATM_COUNT) != STATM_COUNT)
+        return 0;
+    return (pages[STATM_RESIDENT] - pages[STATM_SHARED]) * sysconf(_SC_PAGESIZE);
 }

@@ -19,3 +19,5 @@ void om_machine_read(const char *root, struct om_machine *ret);
 int64_t om_machine_idle_us(const char *root);
 // Resident bytes of this process, 0 when the kernel does not say.
 int64_t om_machine_rss_bytes(void);
+// Those of them that are no file's: heap and stacks.
+int64_t om_machine_private_bytes(void);

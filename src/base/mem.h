@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,12 @@ void om_auto_free_cleanup(void *ptr_to_ptr);
 // core would keep what each thread once needed for ever; two hold the process to about what is in
 // use.
 void om_mem_share_arenas(void);
+
+// Gives the pages of freed memory back to the kernel when they have become many since the last
+// time: the C library keeps them, and what all cameras needed at the same moment once would stay
+// for ever. Cheap when there is nothing to do; some milliseconds else. For one thread, now and
+// then. Returns whether it did.
+bool om_mem_give_back(void);
 
 // Allocations (om_alloc, om_try_..., om_realloc, om_strdup) since the process started, all threads.
 uint64_t om_mem_alloc_count(void);

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/cleanup.h"
+#include "base/machine.h"
 
 // Sanitizers end a program that asks for too much, unless they are told that NULL is looked at
 // here.
@@ -45,6 +46,13 @@ static void test_zeroed_and_aligned(void)
     om_free(block);
 }
 
+// Their allocators keep what they like.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static const bool is_sanitized = true;
+#else
+static const bool is_sanitized = false;
+#endif
+
 static void test_counted(void)
 {
     uint64_t before = om_mem_alloc_count();
@@ -59,10 +67,31 @@ static void test_counted(void)
     om_free(NULL);
 }
 
+// Blocks too small to be mapped alone, freed behind a few that stay: the C library keeps them.
+static void test_given_back(void)
+{
+    enum { BLOCKS = 4000, BYTES = 16000 };
+    static char *blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = om_alloc(1, BYTES);
+        memset(blocks[i], 1, BYTES);
+    }
+    om_assert(!om_mem_give_back());  // all of it is in use
+    for (int i = 0; i < BLOCKS - 1; i++)
+        om_free(blocks[i]);
+    int64_t before = om_machine_private_bytes();
+    om_assert(om_mem_give_back());
+    om_assert(om_machine_private_bytes() < before - BLOCKS * BYTES / 2);
+    om_assert(!om_mem_give_back());  // nothing is left to give
+    om_free(blocks[BLOCKS - 1]);
+}
+
 int main(void)
 {
     test_bounds();
     test_zeroed_and_aligned();
     test_counted();
+    if (!is_sanitized)
+        test_given_back();
     return 0;
 }

@@ -31,7 +31,7 @@
 
 static const struct om_log pipeline_log = {.name = "pipeline"};
 
-enum { CAMERAS_A_CORE_FEW = 4 };
+enum { CAMERAS_A_CORE_FEW = 4, ADMITTED_AT_ONCE = 64 };
 
 // A camera in the pipeline's list. Counted by whoever works on it outside the lock.
 struct seat {
@@ -394,6 +394,25 @@ bool om_pipeline_contract(struct om_pipeline *pipeline, struct om_contract *ret)
         return false;
     om_budget_contract(pipeline->budget, ret);
     return true;
+}
+
+void om_pipeline_admit(struct om_pipeline *pipeline)
+{
+    if (!pipeline->budget)
+        return;
+    om_with_lock(&pipeline->lock);
+    for (int i = 0, admitted = 0; i < pipeline->count && admitted < ADMITTED_AT_ONCE; i++) {
+        struct om_camera *cam = pipeline->seats[i]->cam;
+        struct om_camera_status status;
+        om_camera_status(cam, &status);
+        const struct om_camera_kind kind = kind_of(om_camera_conf(cam), status.model[0] != '\0');
+        struct om_error err;
+        if (status.state == OM_CAMERA_REFUSED &&
+            om_budget_admit(pipeline->budget, om_str_from(status.id), &kind, &err)) {
+            om_camera_admit(cam);
+            admitted++;
+        }
+    }
 }
 
 // ---- seats -------------------------------------------------------------------------------------

@@ -78,6 +78,9 @@ OM_MUST_USE bool om_pipeline_apply(struct om_pipeline *pipeline, const struct om
 
 // Looks at what the cameras really use, for the budget (pipeline/budget.h); about every second.
 void om_pipeline_observe(struct om_pipeline *pipeline);
+// Starts refused cameras that there is room for by now, in the order of the configuration, a few at
+// a time, so that what they really cost is known before the next ones. Every few seconds.
+void om_pipeline_admit(struct om_pipeline *pipeline);
 // False before the first apply.
 OM_MUST_USE bool om_pipeline_contract(struct om_pipeline *pipeline, struct om_contract *ret);
 
