@@ -1,7 +1,8 @@
 // For tests only: a library that says it were an ONNX Runtime with CUDA and TensorRT and two cards,
 // and lets the real one compute on the CPU. What it is asked for is written down. Tests open it as
 // OMMA_ORT_LIBRARY; OMMA_FAKE_ORT (or fake_ort_set()) holds the faults, separated by commas:
-// no-cuda, no-tensorrt (their libraries are missing), no-pinned.
+// no-cuda, no-tensorrt (their libraries are missing), no-pinned, no-run (the cards fail
+// every run).
 
 #include <dlfcn.h>
 #include <onnxruntime_c_api.h>
@@ -12,7 +13,7 @@
 
 #include "base/mem.h"
 
-enum { CARDS = 2, TEXT_SIZE = 1 << 16, PINNED_MAX = 16 };
+enum { CARDS = 2, TEXT_SIZE = 1 << 16, PINNED_MAX = 16, SESSIONS_MAX = 64 };
 
 struct options {
     char text[TEXT_SIZE / 4];  // "key=value;..."
@@ -30,6 +31,9 @@ static char calls[TEXT_SIZE];
 static int pinned_blocks, pinned_allocators;
 static const OrtMemoryInfo *pinned_infos[PINNED_MAX];
 static size_t pinned_info_count;
+static const OrtSessionOptions *card_options;  // the last that a card was added to
+static const OrtSession *card_sessions[SESSIONS_MAX];
+static size_t card_session_count;
 
 // ---- for the tests -----------------------------------------------------------------------------
 
@@ -135,7 +139,7 @@ static OrtStatus *update_cuda(OrtCUDAProviderOptionsV2 *options, const char *con
 
 static OrtStatus *add_cuda(OrtSessionOptions *session, const OrtCUDAProviderOptionsV2 *options)
 {
-    (void)session;
+    card_options = session;
     return add("cuda", (const struct options *)(const void *)options);
 }
 
@@ -169,6 +173,33 @@ static OrtStatus *add_tensorrt(OrtSessionOptions *session,
 static void release_tensorrt(OrtTensorRTProviderOptionsV2 *options)
 {
     om_free(options);
+}
+
+static OrtStatus *create_session(const OrtEnv *env, const char *path,
+                                 const OrtSessionOptions *options, OrtSession **ret)
+{
+    OrtStatus *status = real->CreateSession(env, path, options, ret);
+    if (!status)
+        card_sessions[card_session_count++ % SESSIONS_MAX] = options == card_options ? *ret : NULL;
+    card_options = NULL;
+    return status;
+}
+
+static OrtStatus *run_with_binding(OrtSession *session, const OrtRunOptions *options,
+                                   const OrtIoBinding *binding)
+{
+    for (size_t i = 0; strstr(faults, "no-run") && i < SESSIONS_MAX; i++) {
+        if (card_sessions[i] == session)
+            return real->CreateStatus(ORT_FAIL, "CUDA failure 719: unspecified launch failure");
+    }
+    return real->RunWithBinding(session, options, binding);
+}
+
+static void release_session(OrtSession *session)
+{
+    for (size_t i = 0; i < SESSIONS_MAX; i++)
+        card_sessions[i] = card_sessions[i] == session ? NULL : card_sessions[i];
+    real->ReleaseSession(session);
 }
 
 // ---- pinned memory -----------------------------------------------------------------------------
@@ -251,6 +282,9 @@ static void patch(void)
     fake.UpdateTensorRTProviderOptions = update_tensorrt;
     fake.SessionOptionsAppendExecutionProvider_TensorRT_V2 = add_tensorrt;
     fake.ReleaseTensorRTProviderOptions = release_tensorrt;
+    fake.CreateSession = create_session;
+    fake.RunWithBinding = run_with_binding;
+    fake.ReleaseSession = release_session;
     fake.CreateMemoryInfo = create_memory_info;
     fake.CreateAllocator = create_allocator;
     fake.ReleaseAllocator = release_allocator;

@@ -225,6 +225,10 @@ struct om_ort_session *om_ort_session_create(const char *path, const struct om_o
     if (!om_ort_load(opts->library, err))
         return NULL;
     om_auto(om_ort_session) session = om_new(struct om_ort_session);
+    om_mutex_init(&session->lock);
+    session->path = om_strdup(path);
+    session->name = om_strdup(opts->name ? opts->name : path);
+    session->threads = opts->threads;
     if (!om_ort_open_replicas(session, path, opts, err) || !read_infos(session, err))
         return NULL;
     return om_steal(&session);
@@ -236,6 +240,11 @@ void om_ort_session_destroy(struct om_ort_session *session)
         return;
     for (int i = 0; i < session->replica_count; i++)
         om_ort_replica_close(&session->replicas[i]);
+    if (session->has_fallback)
+        om_ort_replica_close(&session->fallback);
+    om_mutex_finish(&session->lock);
+    om_free(session->path);
+    om_free(session->name);
     om_free(session);
 }
 
@@ -255,7 +264,12 @@ const struct om_tensor_info *om_ort_session_outputs(const struct om_ort_session 
 
 const char *om_ort_session_provider(const struct om_ort_session *session)
 {
-    return om_provider_name(session->replicas[0].device.provider);
+    for (int i = 0; i < session->replica_count; i++) {
+        const struct om_ort_replica *replica = &session->replicas[i];
+        if (!atomic_load(&replica->is_lost))
+            return om_provider_name(replica->device.provider);
+    }
+    return om_provider_name(OM_PROVIDER_CPU);
 }
 
 int om_ort_session_device_count(const struct om_ort_session *session)

@@ -53,7 +53,8 @@ const struct om_tensor_info *om_ort_session_inputs(const struct om_ort_session *
                                                    int *ret_count);
 const struct om_tensor_info *om_ort_session_outputs(const struct om_ort_session *session,
                                                     int *ret_count);
-const char *om_ort_session_provider(const struct om_ort_session *session);  // "cpu"
+// "cpu"; changes when a device is lost.
+const char *om_ort_session_provider(const struct om_ort_session *session);
 // The devices it runs on.
 int om_ort_session_device_count(const struct om_ort_session *session);
 struct om_device om_ort_session_device(const struct om_ort_session *session, int device);
@@ -87,7 +88,8 @@ OM_DEFINE_AUTO(om_ort_run);
 void *om_ort_run_input(struct om_ort_run *run, int input);
 
 // Runs the network on the first `count` pictures of the inputs (a graph of fixed batch always runs
-// whole).
+// whole). When runs on a card fail one after the other, the card counts as lost: this run and all
+// later ones are made on the CPU.
 OM_MUST_USE enum om_status om_ort_run_execute(struct om_ort_run *run, int count,
                                               struct om_error *err);
 

@@ -20,6 +20,7 @@ enum {
     PATH_SIZE = 4096,
     REASONS_SIZE = 400,
     TOLD_MAX = 64,
+    FAILURES_MAX = 3,
     KEYS_MAX = 8,
     VALUE_SIZE = 32,
 };
@@ -383,16 +384,23 @@ void om_ort_replica_close(struct om_ort_replica *replica)
     *replica = (struct om_ort_replica){0};
 }
 
-static bool open_replica(struct om_ort_session *session, const struct attempt *attempt,
+static bool open_replica(struct om_ort_replica *replica, const struct attempt *attempt,
                          struct om_error *err)
 {
-    struct om_ort_replica *replica = &session->replicas[session->replica_count];
     replica->device = attempt->device;
     replica->counter = om_device_counter_get(attempt->device);
     if (!open_session(attempt, replica, err) || !open_memory(replica, err)) {
         om_ort_replica_close(replica);
         return false;
     }
+    return true;
+}
+
+static bool add_replica(struct om_ort_session *session, const struct attempt *attempt,
+                        struct om_error *err)
+{
+    if (!open_replica(&session->replicas[session->replica_count], attempt, err))
+        return false;
     session->replica_count++;
     return true;
 }
@@ -469,7 +477,7 @@ static void open_tier(struct om_ort_session *session, struct attempt *attempt,
         char text[OM_DEVICE_TEXT_SIZE];
         struct om_error why = {0};
         attempt->device = devices[i];
-        if (!open_replica(session, attempt, &why))
+        if (!add_replica(session, attempt, &why))
             put_reason(reasons, om_device_text(devices[i], text), why.text);
     }
 }
@@ -487,7 +495,7 @@ bool om_ort_open_replicas(struct om_ort_session *session, const char *path,
         int n = om_device_plan_tier(&plan, at);
         if (plan.items[at].provider == OM_PROVIDER_CPU) {
             attempt.device = plan.items[at];
-            if (!open_replica(session, &attempt, err))
+            if (!add_replica(session, &attempt, err))
                 return false;
         } else {
             open_tier(session, &attempt, &plan.items[at], n, &reasons);
@@ -497,5 +505,36 @@ bool om_ort_open_replicas(struct om_ort_session *session, const char *path,
     if (reasons.len)
         tell_fallback(session, &attempt, &reasons);
     tell_placement(session, &attempt);
+    return true;
+}
+
+// ---- devices that are lost ---------------------------------------------------------------------
+
+struct om_ort_replica *om_ort_fallback(struct om_ort_session *session, struct om_error *err)
+{
+    om_with_lock(&session->lock);
+    const struct om_ort_opts opts = {.name = session->name, .threads = session->threads};
+    const struct attempt attempt = {
+        .path = session->path, .opts = &opts, .device = {OM_PROVIDER_CPU, -1}};
+    if (!session->has_fallback)
+        session->has_fallback = open_replica(&session->fallback, &attempt, err);
+    return session->has_fallback ? &session->fallback : NULL;
+}
+
+bool om_ort_replica_judge(struct om_ort_session *session, struct om_ort_replica *replica,
+                          const struct om_error *failure)
+{
+    char text[OM_DEVICE_TEXT_SIZE];
+    // The CPU has nowhere to fall to, and what it refuses is the input's fault.
+    if (!failure || !replica->is_remote) {
+        atomic_store_explicit(&replica->failures, 0, memory_order_relaxed);
+        return false;
+    }
+    if (atomic_fetch_add(&replica->failures, 1) + 1 < FAILURES_MAX)
+        return false;
+    if (!atomic_exchange(&replica->is_lost, true))
+        om_log_warn(&om_ort_log, "%s: %s failed %d runs in a row, the CPU takes over: %s",
+                    session->name, om_device_text(replica->device, text), FAILURES_MAX,
+                    failure->text);
     return true;
 }

@@ -20,14 +20,15 @@ struct shape {
 
 struct om_ort_run {
     // Constant after create.
-    struct om_ort_session *session;  // borrowed, like the replica
-    struct om_ort_replica *replica;
-    OrtMemoryInfo *host;  // where the library puts outputs that we bring no memory for
+    struct om_ort_session *session;  // borrowed, like the pool
+    struct om_device_pool *pool;     // of the replica it began on
+    OrtMemoryInfo *host;             // where the library puts outputs that we bring no memory for
     int batch;
     struct om_tensor_info inputs[OM_TENSORS_MAX];
     void *input_data[OM_TENSORS_MAX];
 
-    bool can_preallocate;  // until a graph turns out to answer with other shapes
+    struct om_ort_replica *replica;  // borrowed; another one when the first was lost
+    bool can_preallocate;            // until a graph turns out to answer with other shapes
     void *output_data[OM_TENSORS_MAX];
     size_t output_bytes[OM_TENSORS_MAX];
     void *converted[OM_TENSORS_MAX];
@@ -60,7 +61,7 @@ static bool alloc_inputs(struct om_ort_run *run, const struct om_tensor_info *in
         size_t bytes = om_tensor_count(inputs[i].dims, inputs[i].rank) *
                        om_tensor_type_bytes(inputs[i].type);
         if (bytes)
-            run->input_data[i] = om_device_pool_take(run->replica->pool, bytes);
+            run->input_data[i] = om_device_pool_take(run->pool, bytes);
         if (!run->input_data[i]) {
             om_error_set(err, OM_NO_MEMORY, "no memory for the input \"%s\" (%zu bytes)",
                          inputs[i].name, bytes);
@@ -82,6 +83,7 @@ struct om_ort_run *om_ort_run_create(struct om_ort_session *session,
     }
     made->session = session;
     made->replica = &session->replicas[opts->device % session->replica_count];
+    made->pool = made->replica->pool;
     made->batch = opts->batch;
     made->can_preallocate = true;
     om_device_counter_instances(made->replica->counter, 1);
@@ -126,8 +128,8 @@ void om_ort_run_destroy(struct om_ort_run *run)
     for (int n = 0; n <= BATCH_MAX; n++)
         destroy_shape(run->shapes[n]);
     for (int i = 0; i < OM_TENSORS_MAX; i++) {
-        om_device_pool_put(run->replica->pool, run->input_data[i]);
-        om_device_pool_put(run->replica->pool, run->output_data[i]);
+        om_device_pool_put(run->pool, run->input_data[i]);
+        om_device_pool_put(run->pool, run->output_data[i]);
         om_free(run->converted[i]);
     }
     if (run->host)
@@ -232,7 +234,7 @@ static void preallocate(struct om_ort_run *run, struct shape *shape, int count)
         if (!bytes || (run->output_data[i] && run->output_bytes[i] < bytes))
             continue;
         if (!run->output_data[i]) {
-            run->output_data[i] = om_device_pool_take(run->replica->pool, total);
+            run->output_data[i] = om_device_pool_take(run->pool, total);
             run->output_bytes[i] = total;
         }
         if (run->output_data[i])
@@ -291,27 +293,58 @@ static bool take_outputs(struct om_ort_run *run, const struct shape *shape, stru
     return true;
 }
 
-enum om_status om_ort_run_execute(struct om_ort_run *run, int count, struct om_error *err)
+// One try, and another one without our own output buffers, because they are the only thing that can
+// differ from run to run.
+static bool run_here(struct om_ort_run *run, int count, struct om_error *err)
 {
-    if (count < 1 || count > run->batch)
-        return om_error_set(err, OM_LIMIT, "a run of %d pictures where %d fit", count, run->batch);
     if (!run->shapes[count])
         run->shapes[count] = create_shape(run, count, err);
     struct shape *shape = run->shapes[count];
     if (!shape)
-        return OM_NO_MEMORY;
-    int64_t start_us = om_time_mono_us();
+        return false;
     forget_last(run);
     bool has_run = run_once(run, shape, err);
     if (!has_run && run->can_preallocate) {
-        // The only thing that can differ from run to run are the buffers we offered.
         run->can_preallocate = false;
         has_run = run_once(run, shape, err);
     }
-    if (!has_run || !take_outputs(run, shape, err))
+    return has_run && take_outputs(run, shape, err);
+}
+
+// The tensors stay where they are: the CPU can read page-locked memory like any other.
+static bool move_to_fallback(struct om_ort_run *run, struct om_error *err)
+{
+    struct om_ort_replica *fallback = om_ort_fallback(run->session, err);
+    if (!fallback)
+        return false;
+    forget_last(run);
+    for (int n = 0; n <= BATCH_MAX; n++)
+        destroy_shape(om_steal(&run->shapes[n]));
+    om_device_counter_instances(run->replica->counter, -1);
+    om_device_counter_instances(fallback->counter, 1);
+    run->replica = fallback;
+    run->can_preallocate = true;
+    return true;
+}
+
+enum om_status om_ort_run_execute(struct om_ort_run *run, int count, struct om_error *err)
+{
+    struct om_error failure = {0};
+    if (count < 1 || count > run->batch)
+        return om_error_set(err, OM_LIMIT, "a run of %d pictures where %d fit", count, run->batch);
+    if (atomic_load(&run->replica->is_lost) && !move_to_fallback(run, err))
         return OM_INVALID;
+    int64_t start_us = om_time_mono_us();
+    bool has_run = run_here(run, count, &failure);
+    if (om_ort_replica_judge(run->session, run->replica, has_run ? NULL : &failure))
+        has_run = move_to_fallback(run, &failure) && run_here(run, count, &failure);
+    if (!has_run) {
+        if (err)
+            *err = failure;
+        return OM_INVALID;
+    }
     om_device_counter_add(run->replica->counter, count, om_time_mono_us() - start_us);
-    preallocate(run, shape, count);
+    preallocate(run, run->shapes[count], count);
     return OM_OK;
 }
 

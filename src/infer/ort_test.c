@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -14,9 +15,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "infer/device_memory.h"
+#include "infer/engine.h"
 #include "infer/fake.h"
 #include "infer/model.h"
+#include "media/frame.h"
 
 static char shared_path[1024], log_path[] = "/tmp/ort_test.XXXXXX";
 
@@ -176,6 +180,18 @@ static void check_provider_options(void)
     om_assert(log_lines("mnist: operators run ") > 0);
 }
 
+static void remove_home(const char *home, om_str engines)
+{
+    static const char *const tails[] = {"/cache/tensorrt/timing", "/cache/tensorrt", "/cache", ""};
+    char path[1024];
+    snprintf(path, sizeof(path), "%.*s", OM_STR_ARG(engines));
+    om_assert(rmdir(path) == 0);
+    for (size_t i = 0; i < OM_ARRAY_LEN(tails); i++) {
+        snprintf(path, sizeof(path), "%s%s", home, tails[i]);
+        om_assert(rmdir(path) == 0);
+    }
+}
+
 // Batch 1 to 16 where the graph leaves it free, engines in a folder named by what they hold.
 static void check_tensorrt_options(void)
 {
@@ -199,6 +215,7 @@ static void check_tensorrt_options(void)
     om_assert(om_str_find(line, om_str_from(wanted)) > 0);
     om_assert(om_str_find(line, OM_STR("tensorrt device_id=0;trt_fp16_enable=1;")) == 0);
     printf("%.*s\n", OM_STR_ARG(line));
+    remove_home(home, path);
 }
 
 // ---- memory ------------------------------------------------------------------------------------
@@ -297,6 +314,71 @@ static void check_spread(void)
     om_assert(runs_on("cuda:0") - zero == 80 && runs_on("cuda:1") - one == 80);
 }
 
+// The engine's workers are dealt out over the cards and take what waits.
+static void on_result(void *ctx, struct om_slot_result *result)
+{
+    atomic_int *results = ctx;
+    om_assert(result->status == OM_OK);
+    om_frame_unref(&result->frame);
+    atomic_fetch_add(results, 1);
+}
+
+static void check_engine(void)
+{
+    enum { SLOTS = 12, ROUNDS = 10 };
+    struct om_slot *slots[SLOTS];
+    atomic_int results = 0;
+    struct om_error err = {0};
+    const struct om_slot_opts opts = OM_SLOT_OPTS_DEFAULT;
+    struct om_model *model = load(
+        "mnist", &(struct om_model_opts){.providers = "cuda:0,cuda:1", .instances = 2});
+    om_auto(om_engine) engine = om_engine_create(model, &(struct om_engine_opts){0}, &err);
+    om_assert(engine);
+    uint64_t zero = runs_on("cuda:0"), one = runs_on("cuda:1");
+    for (int i = 0; i < SLOTS; i++)
+        om_assert((slots[i] = om_slot_open(engine, &opts, on_result, &results)));
+    for (int round = 1; round <= ROUNDS; round++) {
+        for (int i = 0; i < SLOTS; i++)
+            om_slot_put(slots[i], om_frame_alloc(OM_PIX_GREY, 28, 28));
+        while (atomic_load(&results) < round * SLOTS)
+            om_time_sleep_us(100);
+    }
+    for (int i = 0; i < SLOTS; i++)
+        om_slot_close(slots[i]);
+    om_assert(runs_on("cuda:0") > zero && runs_on("cuda:1") > one);
+}
+
+// ---- a card that dies ---------------------------------------------------------------------------
+
+static void check_lost_card(void)
+{
+    om_auto(om_model) cpu = load("mnist", &(struct om_model_opts){.providers = "cpu"});
+    double wanted = run_sum(cpu, 0, 1);
+    {
+        om_auto(om_model) model = load("mnist", &(struct om_model_opts){.providers = "cuda"});
+        struct om_error err = {0};
+        om_auto(om_model_ctx) before = om_model_ctx_create(model, 1, &err);
+        om_assert(before && om_model_run_bare(before, 1, &err) == OM_OK);
+        fake.set("no-run");
+        // A failure that passes costs one picture.
+        om_assert(om_model_run_bare(before, 1, &err) == OM_INVALID);
+        om_assert(om_str_find(om_str_from(err.text), OM_STR("unspecified launch failure")) > 0);
+        fake.set("");
+        om_assert(om_model_run_bare(before, 1, &err) == OM_OK);
+        // One that stays: the third run is made on the CPU, and so are all later ones.
+        fake.set("no-run");
+        om_assert(om_model_run_bare(before, 1, &err) == OM_INVALID);
+        om_assert(om_model_run_bare(before, 1, &err) == OM_INVALID);
+        om_assert(strcmp(om_model_provider(model), "cuda") == 0);
+        om_assert(om_model_run_bare(before, 1, &err) == OM_OK);
+        om_assert(strcmp(om_model_provider(model), "cpu") == 0);
+        om_assert(fabs(run_sum(model, 0, 1) - wanted) < 1e-3 * wanted);
+        om_assert(om_model_run_bare(before, 1, &err) == OM_OK);
+        om_assert(log_lines("mnist: cuda:0 failed 3 runs in a row, the CPU takes over: ") == 1);
+        fake.set("");
+    }
+}
+
 int main(void)
 {
     char path[2200];
@@ -318,6 +400,8 @@ int main(void)
     check_pinned();
     check_accounts();
     check_spread();
+    check_engine();
+    check_lost_card();
     assert_no_memory_out();
     (void)unlink(log_path);
     return 0;
