@@ -29,6 +29,16 @@ static void add_row(uint16_t *restrict sums, const uint8_t *restrict row, int n)
         sums[i] = (uint16_t)(sums[i] + row[i]);
 }
 
+// The four rows that a block of 360 lines and more has at least, without reading the sums.
+OM_KERNEL
+static void set_four_rows(uint16_t *restrict sums, const uint8_t *restrict row, ptrdiff_t stride,
+                          int n)
+{
+    const uint8_t *second = row + stride, *third = second + stride, *fourth = third + stride;
+    for (int i = 0; i < n; i++)
+        sums[i] = (uint16_t)((row[i] + second[i]) + (third[i] + fourth[i]));
+}
+
 OM_KERNEL
 static void add_row_rgb(uint16_t *restrict sums, const uint8_t *restrict row, int n)
 {
@@ -41,10 +51,17 @@ static void add_row_rgb(uint16_t *restrict sums, const uint8_t *restrict row, in
 static void sum_rows(uint16_t *sums, const struct om_frame *frame, int from, int to)
 {
     const uint8_t *row = frame->plane[0] + (ptrdiff_t)from * frame->stride[0];
+    int y = from;
 
-    for (int x = 0; x < frame->width; x++)
-        sums[x] = 0;
-    for (int y = from; y < to; y++, row += frame->stride[0]) {
+    if (frame->format != OM_PIX_RGB24 && to - from >= 4) {
+        set_four_rows(sums, row, frame->stride[0], frame->width);
+        row += 4 * (ptrdiff_t)frame->stride[0];
+        y += 4;
+    } else {
+        for (int x = 0; x < frame->width; x++)
+            sums[x] = 0;
+    }
+    for (; y < to; y++, row += frame->stride[0]) {
         if (frame->format == OM_PIX_RGB24)
             add_row_rgb(sums, row, frame->width);
         else
@@ -52,13 +69,45 @@ static void sum_rows(uint16_t *sums, const struct om_frame *frame, int from, int
     }
 }
 
-static uint8_t level(uint32_t sum, uint32_t count, bool is_full_range)
+// From the sum of a block to its mean as full-range luma: mean = scale * sum + offset.
+struct levels {
+    float scale, offset;
+};
+
+static struct levels levels_for(int count, bool is_full_range)
 {
-    if (is_full_range)
-        return (uint8_t)((sum + count / 2) / count);
-    int32_t above_black = (int32_t)sum - 16 * (int32_t)count;
-    int32_t luma = (above_black * 255 / 219 + (int32_t)count / 2) / (int32_t)count;
-    return (uint8_t)OM_CLAMP(luma, 0, 255);
+    float stretch = is_full_range ? 1 : 255.0F / 219;
+    return (struct levels){stretch / (float)count, is_full_range ? 0.5F : 0.5F - 16 * stretch};
+}
+
+static inline uint8_t level(uint32_t sum, struct levels levels)
+{
+    return (uint8_t)OM_CLAMP((float)sum * levels.scale + levels.offset, 0, 255);
+}
+
+// Blocks of four, as 640 wide pictures have them: a loop that vectorises.
+OM_KERNEL
+static void cut_fours(uint8_t *restrict out, const uint16_t *restrict sums, int n,
+                      struct levels levels)
+{
+    for (int i = 0; i < n; i++) {
+        const uint16_t *s = &sums[(ptrdiff_t)4 * i];
+        out[i] = level((uint32_t)(s[0] + s[1] + s[2] + s[3]), levels);
+    }
+}
+
+static void cut_any(uint8_t *out, const uint16_t *sums, const struct om_thumb *thumb, int width,
+                    const struct levels levels[2])
+{
+    int narrow = width / thumb->width;  // blocks are that wide, or one wider
+    for (int tx = 0, x = 0; tx < thumb->width; tx++) {
+        int end = (tx + 1) * width / thumb->width;
+        int is_wider = end - x - narrow;
+        uint32_t sum = 0;
+        for (; x < end; x++)
+            sum += sums[x];
+        out[tx] = level(sum, levels[is_wider]);
+    }
 }
 
 void om_thumb_fill(struct om_thumb *thumb, const struct om_frame *frame)
@@ -66,20 +115,19 @@ void om_thumb_fill(struct om_thumb *thumb, const struct om_frame *frame)
     uint16_t sums[OM_FRAME_SIDE_MAX];
     bool is_full_range = frame->is_full_range || frame->format == OM_PIX_RGB24;
     uint8_t *out = thumb->luma;
+    int narrow = frame->width / thumb->width;
 
     om_assert(frame->format != OM_PIX_YUYV && frame->width <= OM_FRAME_SIDE_MAX);
     om_assert(thumb->width <= frame->width && thumb->height <= frame->height);
     thumb->pts_us = frame->pts_us;
-    for (int ty = 0; ty < thumb->height; ty++) {
+    for (int ty = 0; ty < thumb->height; ty++, out += thumb->width) {
         int y0 = ty * frame->height / thumb->height, y1 = (ty + 1) * frame->height / thumb->height;
+        const struct levels levels[2] = {levels_for(narrow * (y1 - y0), is_full_range),
+                                         levels_for((narrow + 1) * (y1 - y0), is_full_range)};
         sum_rows(sums, frame, y0, y1);
-        for (int tx = 0; tx < thumb->width; tx++) {
-            int x0 = tx * frame->width / thumb->width;
-            int x1 = (tx + 1) * frame->width / thumb->width;
-            uint32_t sum = 0;
-            for (int x = x0; x < x1; x++)
-                sum += sums[x];
-            *out++ = level(sum, (uint32_t)((x1 - x0) * (y1 - y0)), is_full_range);
-        }
+        if (narrow == 4 && frame->width == 4 * thumb->width)
+            cut_fours(out, sums, thumb->width, levels[0]);
+        else
+            cut_any(out, sums, thumb, frame->width, levels);
     }
 }
