@@ -1,7 +1,7 @@
 #include "bench/fleet.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -152,6 +152,14 @@ static void add_load(struct fleet *f, const struct camera *cam, double sign)
         f->machines[cam->stale].load += sign * camera_load(f, cam);
 }
 
+static void note_failover(struct om_fleet_result *ret, double seconds)
+{
+    if ((ret->failover_count & (ret->failover_count - 1)) == 0)  // full at powers of two
+        ret->failover_s = om_realloc(ret->failover_s, 2 * (size_t)ret->failover_count + 1,
+                                     sizeof(*ret->failover_s));
+    ret->failover_s[ret->failover_count++] = seconds;
+}
+
 static void set_readers(struct fleet *f, struct camera *cam, int reader, int stale)
 {
     add_load(f, cam, -1);
@@ -160,7 +168,7 @@ static void set_readers(struct fleet *f, struct camera *cam, int reader, int sta
     } else if (cam->reader < 0 && reader >= 0) {
         f->ret->dark_s += (double)(f->now_us - cam->dark_us) / OM_SECOND;
         if (cam->is_dark_by_fault)
-            om_hist_add(&f->ret->failover, f->now_us - cam->dark_us);
+            note_failover(f->ret, (double)(f->now_us - cam->dark_us) / OM_SECOND);
     }
     if (reader >= 0)
         cam->is_dark_by_fault = false;
@@ -801,6 +809,24 @@ static void settle(struct fleet *f)
     f->ret->dark_s = 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double om_fleet_failover_s(const struct om_fleet_result *result, double share)
+{
+    int last = result->failover_count - 1;
+    return last < 0 ? 0 : result->failover_s[(int)(share * last)];
+}
+
+void om_fleet_result_finish(struct om_fleet_result *result)
+{
+    om_free(result->failover_s);
+    result->failover_s = NULL;
+}
+
 static void finish(struct fleet *f)
 {
     struct om_fleet_result *ret = f->ret;
@@ -822,6 +848,8 @@ static void finish(struct fleet *f)
         if (f->cameras[i].stale >= 0)
             ret->twice_s += (double)f->now_us / OM_SECOND;
     }
+    if (ret->failover_count > 0)
+        qsort(ret->failover_s, (size_t)ret->failover_count, sizeof(double), compare);
     ret->load_mean = f->load_sum / OM_MAX(f->sample_count, 1);
     ret->overload_share = f->overload_sum / OM_MAX(f->sample_count, 1);
     ret->skipped_share = f->load_sum > 0 ? f->skipped_sum / f->load_sum : 0;

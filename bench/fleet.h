@@ -72,16 +72,24 @@ struct om_fleet_result {
     double load_mean, load_max, overload_share, skipped_share;
     double connects_peak_per_s, spool_peak_bytes, delay_max_s, drain_s, partition_skew;
     double events_peak_per_s;
-    struct om_hist failover, delay;
+    double *failover_s;  // of each camera that a fault left unread; sorted, owned
+    int failover_count;
+    struct om_hist delay;
     float day_mean[OM_FLEET_DAY_POINTS], day_max[OM_FLEET_DAY_POINTS];
     int day_points;
 };
 
 extern const struct om_fleet_scenario om_fleet_scenarios[];
 extern const int om_fleet_scenario_count;
+// NULL when there is none of that name.
+const struct om_fleet_scenario *om_fleet_scenario_find(const char *name);
 
 // Mean over the cameras' time zones of how much busier an hour (UTC) is than the day's average.
 double om_fleet_busy(int time_zones, double hour);
 
+// The caller finishes *ret.
 void om_fleet_run(const struct om_fleet_plan *plan, const struct om_fleet_scenario *scenario,
                   struct om_fleet_result *ret);
+void om_fleet_result_finish(struct om_fleet_result *result);
+// 0 when no camera was left unread.
+double om_fleet_failover_s(const struct om_fleet_result *result, double share);

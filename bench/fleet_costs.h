@@ -22,13 +22,14 @@ enum om_fleet_cost {
     OM_FLEET_CAMERA_MB,         // resident, quiet
     OM_FLEET_CAMERAS_PER_CORE,  // all in all, from the streams benchmark; 0 = not known
     OM_FLEET_CAMERAS_ACTIVITY,  // ... at this activity
+    OM_FLEET_TIMES_DECODE_ALL,  // ... and so many times those that decode and detect every frame
     OM_FLEET_COST_COUNT
 };
 
 struct om_fleet_costs {
     double value[OM_FLEET_COST_COUNT];
     const char *origin[OM_FLEET_COST_COUNT];  // "measured", "file", "assumed: ..."
-    double video_decode_ms;                   // of the probe's own video, not scaled
+    double video_frame_ms;                    // decoded and watched, of the video as it is
     char model[128];
 };
 

@@ -17,11 +17,20 @@ struct node {
     int64_t *waiting_us;  // arrival of the camera's waiting frame, 0 = none
     int *line;            // cameras with a waiting frame, first come first served; a ring
     int line_head, line_len, busy;
+    int64_t commit_us;  // the last one, or the next
     int frames, skipped, sample_count;
     double *samples;
 };
 
 enum { NODE_SAMPLES_MAX = 1 << 16 };
+
+// The journal commits at once after a calm, else with the others when its interval is over.
+static int64_t commit(struct node *node, int64_t at_us)
+{
+    if (at_us > node->commit_us)
+        node->commit_us = OM_MAX(at_us, node->commit_us + (int64_t)(node->opts->commit_ms * OM_MS));
+    return node->commit_us;
+}
 
 static void serve_next(struct node *node, int64_t now_us)
 {
@@ -35,10 +44,9 @@ static void serve_next(struct node *node, int64_t now_us)
     // Quiet cameras' work comes in between: the server is that much slower.
     double service_us = opts->service_ms * OM_MS / (1 - OM_MIN(opts->background, 0.95));
     int64_t done_us = now_us + (int64_t)service_us;
-    double commit_us = om_rand_unit(&node->rand) * opts->commit_ms * OM_MS;
+    int64_t committed_us = commit(node, done_us);
     if (node->sample_count < NODE_SAMPLES_MAX)
-        node->samples[node->sample_count++] = ((double)(done_us - node->waiting_us[cam]) +
-                                               commit_us) /
+        node->samples[node->sample_count++] = (double)(committed_us - node->waiting_us[cam]) /
                                               OM_MS;
     node->waiting_us[cam] = 0;
     om_fleet_queue_put(&node->queue, (struct om_fleet_event){.at_us = done_us, .kind = DONE});
@@ -52,7 +60,7 @@ static void arrive(struct node *node, int cam, int64_t now_us)
     else
         node->line[(node->line_head + node->line_len++) % node->opts->cameras] = cam;
     node->waiting_us[cam] = now_us;
-    double jitter = 0.98 + 0.04 * om_rand_unit(&node->rand);
+    double jitter = 1 + node->opts->jitter * (2 * om_rand_unit(&node->rand) - 1);
     const struct om_fleet_event next = {
         .at_us = now_us + (int64_t)(jitter * OM_SECOND / node->opts->fps), .who = cam};
     om_fleet_queue_put(&node->queue, next);
@@ -82,7 +90,8 @@ int om_fleet_node_run(const struct om_fleet_node_opts *opts, float *samples_ms, 
                         .samples = om_new_array(double, NODE_SAMPLES_MAX)};
     om_rand_init(&node.rand, opts->seed);
     for (int i = 0; i < opts->cameras; i++) {
-        int64_t at_us = 1 + (int64_t)(om_rand_unit(&node.rand) * OM_SECOND / opts->fps);
+        double phase = opts->is_even ? (double)i / opts->cameras : om_rand_unit(&node.rand);
+        int64_t at_us = 1 + (int64_t)(phase * OM_SECOND / opts->fps);
         om_fleet_queue_put(&node.queue, (struct om_fleet_event){.at_us = at_us, .who = i});
     }
     struct om_fleet_event event;

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct om_fleet_node_opts {
@@ -11,7 +12,9 @@ struct om_fleet_node_opts {
     int servers;
     double fps;
     double service_ms;  // one frame, one server
-    double commit_ms;   // most that an event waits for the journal's commit; mean half of it
+    double commit_ms;   // least distance of two commits; the first after a calm is at once
+    double jitter;      // of the interval, as a share
+    bool is_even;       // cameras spread evenly over the interval, not by chance
     double seconds;     // simulated
     double background;  // share of the servers that quiet cameras take
     uint64_t seed;

@@ -2,6 +2,8 @@
 
 #include "bench/fleet.h"
 
+#include <string.h>
+
 #include "base/attr.h"
 
 enum { HOUR = 3600, NOON = 12, PEAK = 8 };
@@ -89,3 +91,12 @@ const struct om_fleet_scenario om_fleet_scenarios[] = {
      false},
 };
 const int om_fleet_scenario_count = OM_ARRAY_LEN(om_fleet_scenarios);
+
+const struct om_fleet_scenario *om_fleet_scenario_find(const char *name)
+{
+    for (int i = 0; i < om_fleet_scenario_count; i++) {
+        if (strcmp(om_fleet_scenarios[i].name, name) == 0)
+            return &om_fleet_scenarios[i];
+    }
+    return NULL;
+}

@@ -1,14 +1,19 @@
 // The simulator: its clock, its rules of assignment, and what must hold in every scenario.
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/assert.h"
+#include "base/error.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/time.h"
 #include "bench/fleet.h"
 #include "bench/fleet_assign.h"
+#include "bench/fleet_costs.h"
 #include "bench/fleet_node.h"
 #include "bench/fleet_queue.h"
 
@@ -125,8 +130,13 @@ static void test_nobody_up(void)
 static void test_node(void)
 {
     struct om_fleet_node_result result;
-    struct om_fleet_node_opts opts = {
-        .cameras = 1, .servers = 1, .fps = 5, .service_ms = 10, .seconds = 60, .seed = 1};
+    struct om_fleet_node_opts opts = {.cameras = 1,
+                                      .servers = 1,
+                                      .fps = 5,
+                                      .service_ms = 10,
+                                      .jitter = 0.02,
+                                      .seconds = 60,
+                                      .seed = 1};
     om_fleet_node_run(&opts, NULL, 0, &result);
     om_assert(fabs(result.p50_ms - 10) < 0.1 && fabs(result.p99_ms - 10) < 0.1);
     om_assert(result.skipped == 0 && result.frames >= 298);
@@ -147,8 +157,13 @@ static struct om_fleet_delays delays;
 
 static struct om_fleet_plan small_plan(void)
 {
-    const struct om_fleet_node_opts node = {
-        .servers = 2, .fps = 5, .service_ms = 10, .commit_ms = 50, .background = 0.2, .seed = 1};
+    const struct om_fleet_node_opts node = {.servers = 2,
+                                            .fps = 5,
+                                            .service_ms = 10,
+                                            .commit_ms = 50,
+                                            .jitter = 0.02,
+                                            .background = 0.2,
+                                            .seed = 1};
     om_fleet_delays_make(&node, &delays);
     return (struct om_fleet_plan){
         .cameras = 600,
@@ -183,20 +198,12 @@ static struct om_fleet_plan small_plan(void)
     };
 }
 
-static const struct om_fleet_scenario *find_scenario(const char *name)
-{
-    for (int i = 0; i < om_fleet_scenario_count; i++) {
-        if (strcmp(om_fleet_scenarios[i].name, name) == 0)
-            return &om_fleet_scenarios[i];
-    }
-    om_assert(!"no such scenario");
-    return NULL;
-}
-
+// Its failover times are read before the next run.
 static struct om_fleet_result run(const struct om_fleet_plan *plan, const char *name)
 {
-    struct om_fleet_result result;
-    om_fleet_run(plan, find_scenario(name), &result);
+    static struct om_fleet_result result;
+    om_fleet_result_finish(&result);
+    om_fleet_run(plan, om_fleet_scenario_find(name), &result);
     return result;
 }
 
@@ -214,6 +221,7 @@ static void test_invariants(void)
         om_assert((r.lost > 0) == (scenario->faults[1].kind == OM_FLEET_LOSE));
         om_assert(r.spooled < 100);  // at the end the brokers are up: only what is on its way
         om_assert(r.twice_s >= 0 && r.dark_s >= 0);
+        om_fleet_result_finish(&r);
     }
 }
 
@@ -234,15 +242,15 @@ static void test_failover(void)
 {
     const struct om_fleet_plan plan = small_plan();
     struct om_fleet_result r = run(&plan, "machine");
-    double slowest = om_hist_quantile_us(&r.failover, 1) / OM_SECOND;
-    double quickest = om_hist_quantile_us(&r.failover, 0.01) / OM_SECOND;
+    double slowest = om_fleet_failover_s(&r, 1);
+    double quickest = om_fleet_failover_s(&r, 0);
     // Lease less a heartbeat at least; then at most a heartbeat, the connection and a key frame,
     // and the wait for a place among 20 connections a second.
     om_assert(quickest > 3.5 && slowest < 6 + 2 + 0.45 + 2 + 5);
     om_assert(r.moves - r.moves_planned < 2.0 * plan.cameras / plan.machines);
 
     r = run(&plan, "zone");
-    om_assert(r.failover.count >= 150 && r.connects_peak_per_s <= 8 * plan.connects_per_s);
+    om_assert(r.failover_count >= 150 && r.connects_peak_per_s <= 8 * plan.connects_per_s);
 }
 
 static void test_split(void)
@@ -265,7 +273,7 @@ static void test_handover(void)
     r = run(&plan, "join");
     om_assert(r.dark_s == 0 && (double)r.moves < 1.3 * plan.cameras * 2 / 14);
     r = run(&plan, "freeze");
-    om_assert(r.failover.count > 0 && r.twice_s <= 0.25 * 60 + 2.0 * (double)r.moves_planned);
+    om_assert(r.failover_count > 0 && r.twice_s <= 0.25 * 60 + 2.0 * (double)r.moves_planned);
 }
 
 static void test_brokers(void)
@@ -279,8 +287,36 @@ static void test_brokers(void)
     om_assert(r.lost > 0 && r.spool_peak_bytes <= 1e6);
 }
 
+// ---- costs -------------------------------------------------------------------------------------
+
+static void test_costs(void)
+{
+    static const char good[] =
+        "{\"bench\":\"streams\",\"figures\":{\"cameras_per_core\":520,\"activity\":0.1}}\n\n"
+        "{\"bench\":\"memory\",\"figures\":{\"bytes_per_quiet_camera\":1200000}}\n"
+        "{\"bench\":\"gate\",\"figures\":{\"us_per_packet\":null,\"frames_decoded_share\":-1}}\n";
+    static const char *const bad[] = {"{", "[1]x", "{\"bench\":\"streams\"}\nnonsense\n"};
+    struct om_fleet_costs costs = {0};
+    struct om_error err = {0};
+    char path[] = "/tmp/omma-fleet-XXXXXX";
+    int fd = mkstemp(path);
+    om_assert(fd >= 0 && close(fd) == 0);
+    om_assert(om_file_write(path, om_str_from(good), NULL));
+    om_assert(om_fleet_costs_load(&costs, path, &err));
+    om_assert(costs.value[OM_FLEET_CAMERAS_PER_CORE] == 520);
+    om_assert(fabs(costs.value[OM_FLEET_CAMERA_MB] - 1.2) < 1e-9);
+    om_assert(strcmp(costs.origin[OM_FLEET_CAMERA_MB], "file") == 0);
+    om_assert(!costs.origin[OM_FLEET_JUDGE_US] && !costs.origin[OM_FLEET_QUIET_DECODED]);
+    for (size_t i = 0; i < OM_ARRAY_LEN(bad); i++) {
+        om_assert(om_file_write(path, om_str_from(bad[i]), NULL));
+        om_assert(!om_fleet_costs_load(&costs, path, &err) && err.hint[0]);
+    }
+    om_assert(unlink(path) == 0 && !om_fleet_costs_load(&costs, path, &err));
+}
+
 int main(void)
 {
+    test_costs();
     test_queue();
     test_rules();
     test_nobody_up();
