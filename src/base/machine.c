@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -165,9 +166,9 @@ void om_machine_read(const char *root, struct om_machine *ret)
 // ---- use ---------------------------------------------------------------------------------------
 
 // A line "cpu7 user nice system idle iowait ..." in ticks; false when it is about another core.
-static bool idle_of_line(om_str line, const cpu_set_t *set, int64_t *ret_ticks)
+static bool idle_of_line(om_str line, const cpu_set_t *set, bool counts_nice, int64_t *ret_ticks)
 {
-    enum { IDLE = 4, IOWAIT = 5 };
+    enum { NICE = 2, IDLE = 4, IOWAIT = 5 };
     om_str piece;
     int64_t core, ticks;
     if (!om_str_starts_with(line, OM_STR("cpu")) || !om_str_split(&line, ' ', &piece) ||
@@ -176,7 +177,7 @@ static bool idle_of_line(om_str line, const cpu_set_t *set, int64_t *ret_ticks)
         return false;
     *ret_ticks = 0;
     for (int i = 1; i <= IOWAIT && om_str_split(&line, ' ', &piece); i++) {
-        if (i >= IDLE && om_str_to_int64(piece, &ticks))
+        if ((i >= IDLE || (i == NICE && counts_nice)) && om_str_to_int64(piece, &ticks))
             *ret_ticks += ticks;
     }
     return true;
@@ -191,8 +192,9 @@ int64_t om_machine_idle_us(const char *root)
         return -1;
     om_str rest = om_str_from(text), line;
     int64_t sum = 0, ticks;
+    bool counts_nice = getpriority(PRIO_PROCESS, 0) <= 0;
     while (om_str_split(&rest, '\n', &line)) {
-        if (idle_of_line(line, &set, &ticks))
+        if (idle_of_line(line, &set, counts_nice, &ticks))
             sum += ticks;
     }
     return sum * (1000000 / sysconf(_SC_CLK_TCK));

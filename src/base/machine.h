@@ -14,8 +14,9 @@ struct om_machine {
 
 // `root` stands before /proc and /sys, "" for the real ones; tests give a folder.
 void om_machine_read(const char *root, struct om_machine *ret);
-// Time that the cores this process may use have been idle since the machine started, summed over
-// them; negative when the kernel does not say.
+// Time that the cores this process may use had left since the machine started, summed over them:
+// idle, or given to programs that stand back (nice) while this one does not. Negative when the
+// kernel does not say.
 int64_t om_machine_idle_us(const char *root);
 // Resident bytes of this process, 0 when the kernel does not say.
 int64_t om_machine_rss_bytes(void);

@@ -16,13 +16,15 @@
 
 static const double MEMORY_SHARE = 0.6;  // of what the process may have, when nothing is said
 static const double PLAN_SHARE = 0.9;    // of the cores; the rest is for what comes at once
+static const double FAIR_SHARE = 0.5;    // of the limit that others cannot take
+static const double LATE_STRETCH = 1.5;  // from here on nobody comes in
 static const double PEAK_FACTOR = 2;     // so many times the expected share may be active at once
 
 enum {
     TRUST_CAMERAS = 16,          // live ones, before their use says more than the constants ...
     TRUST_US = 10 * OM_SECOND,   // ... observed so long
     SMOOTH_US = 20 * OM_SECOND,  // observations fade with this time constant
-    SATURATED_PERCENT = 3,       // cores idle for less of their time are full
+    FULL_PERCENT = 3,            // cores idle for less of their time are full
 };
 // Used over expected; outside of this something else is wrong.
 static const double RATIO_MIN = 0.2, RATIO_MAX = 5;
@@ -59,6 +61,7 @@ struct entry {
 // Of the use of late; all of them fade alike, so that their ratios hold while cameras come.
 struct seen {
     double used_cores, idle_cores;
+    double stretch;
     double judged_cores, expected_cores;  // of the cameras' need, by moments that tell
     double used_bytes, expected_bytes;    // without the base
     double activity, activity_max;
@@ -178,14 +181,14 @@ static double available_cores(const struct om_budget *budget)
     double limit = limit_cores(budget);
     if (!is_trusted(budget) || budget->seen.idle_cores < 0)
         return limit;
-    return OM_MIN(limit, budget->seen.used_cores + budget->seen.idle_cores);
+    double left = budget->seen.used_cores + budget->seen.idle_cores;
+    return OM_CLAMP(left, FAIR_SHARE * limit, limit);
 }
 
-// No idle time is left: the use says nothing any more about what is needed.
-static bool is_saturated(const struct om_budget *budget)
+// Those who are in are more already than can be served in time.
+static bool is_late(const struct om_budget *budget)
 {
-    return is_trusted(budget) && budget->seen.idle_cores >= 0 &&
-           budget->seen.idle_cores * 100 < SATURATED_PERCENT * budget->machine.cores;
+    return is_trusted(budget) && budget->seen.stretch >= LATE_STRETCH;
 }
 
 static double between(double quiet, double active, double share)
@@ -203,6 +206,11 @@ static double bytes_at(const struct om_camera_cost *cost, double activity)
     return between((double)cost->quiet_bytes, (double)cost->active_bytes, activity);
 }
 
+static double awake_share(const struct om_budget *budget)
+{
+    return OM_MIN(1, budget->costs.awake_factor * budget->limits.activity);
+}
+
 static double peak_activity(const struct om_budget *budget)
 {
     return OM_MIN(1, PEAK_FACTOR * budget->limits.activity);
@@ -210,7 +218,7 @@ static double peak_activity(const struct om_budget *budget)
 
 static double planned_cores(const struct om_budget *budget, const struct om_camera_cost *cost)
 {
-    return budget->cpu_ratio * cores_at(cost, budget->limits.activity);
+    return budget->cpu_ratio * cores_at(cost, awake_share(budget));
 }
 
 static double planned_bytes(const struct om_budget *budget, const struct om_camera_cost *cost)
@@ -262,13 +270,15 @@ static bool check_cpu(const struct om_budget *budget, om_str id,
     double available = available_cores(budget), limit = limit_cores(budget);
     if (budget->admitted == 0)
         return true;  // one alone does what it can
-    if (!is_saturated(budget) && planned_cores(budget, with_it) <= PLAN_SHARE * available + TINY)
+    if (!is_late(budget) && planned_cores(budget, with_it) <= PLAN_SHARE * available + TINY)
         return true;
     double taken = planned_cores(budget, &budget->sum);
     int n = snprintf(
         why, sizeof(why), "%s cameras already take %.1f of %.1f cores at %.3g %% activity",
         om_figure_count(budget->admitted, count), taken, limit, budget->limits.activity * 100);
-    if (available < limit - 0.05)
+    if (is_late(budget))
+        (void)snprintf(why + n, sizeof(why) - (size_t)n, ", and work is late");
+    else if (available < limit - 0.05)
         (void)snprintf(why + n, sizeof(why) - (size_t)n, ", and others leave only %.1f", available);
     else
         (void)snprintf(why + n, sizeof(why) - (size_t)n, ", and a tenth is kept free");
@@ -357,7 +367,7 @@ static void note_cores(struct om_budget *budget, double expected, double used, d
                        double weight)
 {
     struct seen *seen = &budget->seen;
-    bool is_full = idle >= 0 && idle * 100 < SATURATED_PERCENT * budget->machine.cores;
+    bool is_full = idle >= 0 && idle * 100 < FULL_PERCENT * budget->machine.cores;
     fade(&seen->used_cores, used, weight);
     fade(&seen->idle_cores, idle, weight);
     if (is_full && used < budget->cpu_ratio * expected)
@@ -379,6 +389,7 @@ static void note(struct om_budget *budget, const struct om_budget_usage *now, in
     double weight = budget->trusted_us > 0 ? 1 - exp(-(double)us / SMOOTH_US) : 1;
 
     fade(&seen->activity, activity, weight);
+    fade(&seen->stretch, now->stretch, weight);
     seen->activity_max = OM_MAX(seen->activity_max, seen->activity);
     note_cores(budget, share * cores_at(&budget->sum, activity),
                (double)(now->cpu_us - last->cpu_us) / (double)us, idle, weight);

@@ -62,6 +62,7 @@ struct om_budget_usage {
     int64_t rss_bytes;  // of the process
     int cameras_live;
     int cameras_active;  // of those: decoding at full rate
+    double stretch;      // of the gaps between looks, om_load_stretch(): above 1 work is late
 };
 // Fills all but the cameras.
 void om_budget_usage_read(struct om_budget_usage *ret);

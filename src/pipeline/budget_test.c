@@ -17,6 +17,7 @@ static const struct om_costs costs = {
     .second_us = 1000,
     .picture_us = 2000,
     .key_interval_s = 1e9,
+    .awake_factor = 1,
     .bytes_quiet = MB,
     .bytes_active = MB,
 };
@@ -175,21 +176,25 @@ static void test_learning(void)
     om_assert(strstr(err.text, "and others leave only 1.1"));
 }
 
-// Full cores say nothing about what is needed: nobody comes in on their account.
-static void test_saturation(void)
+// Full cores say nothing about what is needed, and when work is late nobody comes in.
+static void test_overload(void)
 {
     om_auto(om_budget) budget = make((struct om_limits_opts){0});
     struct om_error err;
-    struct om_budget_usage usage = {0};
-    om_assert(ask_many(budget, 0, 600, &err) == 600);
-    usage.cameras_live = 600;
-    usage = run(budget, usage, 60, 1, 1.4);
-    om_assert(contract(budget).is_measured && ask(budget, 600, &err));
+    struct om_budget_usage usage = {.stretch = 1};
+    om_assert(ask_many(budget, 0, 300, &err) == 300);
+    usage.cameras_live = 300;
+    usage = run(budget, usage, 60, 1, 1.7);
+    om_assert(contract(budget).is_measured && ask(budget, 300, &err));
     usage = run(budget, usage, 200, 0.2, 0);
-    om_assert(!ask(budget, 601, &err));
     om_assert(contract(budget).camera_cores > 0.0019);
-    usage = run(budget, usage, 200, 1, 1.4);
-    om_assert(ask(budget, 601, &err));
+    om_assert(ask(budget, 301, &err));  // half of the cores is nobody else's
+    usage.stretch = 2;
+    usage = run(budget, usage, 200, 0.2, 0);
+    om_assert(!ask(budget, 302, &err) && strstr(err.text, "and work is late"));
+    usage.stretch = 1;
+    usage = run(budget, usage, 200, 1, 1.7);
+    om_assert(ask(budget, 302, &err));
 }
 
 static void test_usage(void)
@@ -205,7 +210,7 @@ int main(void)
     test_cpu();
     test_memory();
     test_learning();
-    test_saturation();
+    test_overload();
     test_usage();
     return 0;
 }

@@ -13,16 +13,18 @@ static const double CALIBRATION_US = 980;
 static const double SPEED_MIN = 0.1, SPEED_MAX = 10;
 
 const struct om_costs om_costs_default = {
-    .second_us = 60,
-    .packet_us = 30,
+    .second_us = 30,
+    .packet_us = 40,
     .decode_us_per_mpx = 1850,
     .picture_us = 120,
-    .runs_per_look = 0.25,
-    .looks_per_s = 5,
-    .key_interval_s = 2,
-    .bytes_quiet = 1500 * 1000,
-    .bytes_active = 1500 * 1000,
-    .bytes_per_px = 12,
+    .runs_per_look = 0.13,
+    .looks_per_s = 3,
+    .key_interval_s = 20,
+    .awake_factor = 1.3,
+    .bytes_quiet = 500 * 1000,
+    .bytes_quiet_per_px = 1.5,
+    .bytes_active = 500 * 1000,
+    .bytes_active_per_px = 7,
 };
 
 const struct om_camera_kind om_camera_kind_usual = {
@@ -44,12 +46,14 @@ struct om_camera_cost om_camera_cost(const struct om_costs *costs,
     double base_us = costs->second_us + fps * costs->packet_us;
     double quiet_us = base_us + picture_us * OM_MIN(fps, 1 / costs->key_interval_s);
     double active_us = base_us + picture_us * fps + look_us;
+    int64_t quiet_bytes = costs->bytes_quiet +
+                          (int64_t)(costs->bytes_quiet_per_px * width * height);
     return (struct om_camera_cost){
         .quiet_cores = quiet_us / OM_SECOND,
         .active_cores = OM_MAX(active_us, quiet_us) / OM_SECOND,
-        .quiet_bytes = costs->bytes_quiet,
-        .active_bytes = costs->bytes_quiet + costs->bytes_active +
-                        (int64_t)(costs->bytes_per_px * width * height),
+        .quiet_bytes = quiet_bytes,
+        .active_bytes = quiet_bytes + costs->bytes_active +
+                        (int64_t)(costs->bytes_active_per_px * width * height),
     };
 }
 

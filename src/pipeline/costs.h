@@ -12,17 +12,19 @@ struct om_model;
 
 // Of one kind of machine; CPU in microseconds of one core.
 struct om_costs {
-    double second_us;          // of a camera, whatever comes: timers, state, figures
-    double packet_us;          // one packet: receive, put together, keep, judge by the packet gate
-    double decode_us_per_mpx;  // a million decoded pixels
-    double picture_us;         // one decoded picture: thumb, motion watch, tracker, events
-    double run_us;             // one run of the network; 0 = there is none
-    double runs_per_look;      // share of a run that the regions of one picture fill
-    double looks_per_s;        // pictures of an active camera that are looked at, most a second
-    double key_interval_s;     // a quiet camera's pictures are decoded so far apart
-    int64_t bytes_quiet;       // resident, of a camera with nothing moving
-    int64_t bytes_active;      // on top of it while its decoder is open ...
-    double bytes_per_px;       // ... and for each pixel of its picture
+    double second_us;           // of a camera, whatever comes: timers, state, figures
+    double packet_us;           // one packet: receive, put together, keep, judge by the packet gate
+    double decode_us_per_mpx;   // a million decoded pixels
+    double picture_us;          // one decoded picture: thumb, motion watch, tracker, events
+    double run_us;              // one run of the network; 0 = there is none
+    double runs_per_look;       // share of a run that the regions of one picture fill
+    double looks_per_s;         // pictures of an active camera that are looked at, most a second
+    double key_interval_s;      // a quiet camera's pictures are decoded so far apart
+    double awake_factor;        // so much longer than something moves a camera is awake
+    int64_t bytes_quiet;        // resident, of a camera with nothing moving ...
+    double bytes_quiet_per_px;  // ... and for each pixel of its picture
+    int64_t bytes_active;       // on top of it while its decoder is open ...
+    double bytes_active_per_px;
 };
 
 // Measured on the machine of docs/benchmarks.md.

@@ -22,7 +22,8 @@ static const struct om_costs round_costs = {
     .key_interval_s = 2,
     .bytes_quiet = 1000,
     .bytes_active = 500,
-    .bytes_per_px = 2,
+    .bytes_quiet_per_px = 1,
+    .bytes_active_per_px = 2,
 };
 
 static void test_sums(void)
@@ -33,8 +34,8 @@ static void test_sums(void)
     // with five looks of half a run.
     om_assert(is_near(cost.quiet_cores, 0.002 + 0.5 * 0.010));
     om_assert(is_near(cost.active_cores, 0.002 + 10 * 0.010 + 5 * 0.005));
-    om_assert(cost.quiet_bytes == 1000);
-    om_assert(cost.active_bytes == 1000 + 500 + 2 * 9000);
+    om_assert(cost.quiet_bytes == 1000 + 9000);
+    om_assert(cost.active_bytes == 10000 + 500 + 2 * 9000);
 }
 
 static void test_bounds(void)

@@ -308,6 +308,7 @@ static void observe(struct om_pipeline *pipeline, int live, int awake)
     om_budget_usage_read(&usage);
     usage.cameras_live = live;
     usage.cameras_active = awake;
+    usage.stretch = om_load_stretch(pipeline->load);
     om_budget_observe(pipeline->budget, &usage);
 }
 
