@@ -358,7 +358,9 @@ bool om_sim_run(const struct om_sim_opts *opts, struct om_error *err)
 {
     struct om_sim_faults faults;
     struct om_sim_auth auth;
-    if (!check_opts(opts, err) || !om_sim_faults_parse(opts->faults, &faults, err) ||
+    struct sockaddr_in address;  // only looked at: what is wrong is said before clips are read
+    if (!check_opts(opts, err) || !parse_listen(opts->listen, &address, err) ||
+        !om_sim_faults_parse(opts->faults, &faults, err) ||
         !om_sim_auth_init(&auth, opts->auth, err))
         return false;
     struct om_sim sim = {.opts = opts, .faults = &faults, .auth = &auth, .listener.fd = -1};
