@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
-
 enum { CARDS = 2, TEXT_SIZE = 1 << 16, PINNED_MAX = 16, SESSIONS_MAX = 64 };
 
 struct options {
@@ -84,6 +82,29 @@ static OrtStatus *missing(const char *what)
     return real->CreateStatus(ORT_FAIL, text);
 }
 
+// Memory of the real library's: a stand-in is no part of the program.
+static void *take(size_t bytes)
+{
+    OrtAllocator *allocator = NULL;
+    void *block = NULL;
+    if (!real->GetAllocatorWithDefaultOptions(&allocator) &&
+        !real->AllocatorAlloc(allocator, bytes, &block) && block)
+        memset(block, 0, bytes);
+    return block;
+}
+
+static void give_back(void *block)
+{
+    OrtAllocator *allocator = NULL;
+    if (!real->GetAllocatorWithDefaultOptions(&allocator))
+        (void)!real->AllocatorFree(allocator, block);
+}
+
+static struct options *new_options(void)
+{
+    return take(sizeof(struct options));
+}
+
 // ---- providers ---------------------------------------------------------------------------------
 
 static OrtStatus *get_available(char ***ret_names, int *ret_count)
@@ -126,7 +147,7 @@ static OrtStatus *create_cuda(OrtCUDAProviderOptionsV2 **ret)
 {
     if (strstr(faults, "no-cuda"))
         return missing("libcudart.so.12");
-    *ret = (OrtCUDAProviderOptionsV2 *)(void *)om_new(struct options);
+    *ret = (OrtCUDAProviderOptionsV2 *)(void *)new_options();
     return NULL;
 }
 
@@ -145,14 +166,14 @@ static OrtStatus *add_cuda(OrtSessionOptions *session, const OrtCUDAProviderOpti
 
 static void release_cuda(OrtCUDAProviderOptionsV2 *options)
 {
-    om_free(options);
+    give_back(options);
 }
 
 static OrtStatus *create_tensorrt(OrtTensorRTProviderOptionsV2 **ret)
 {
     if (strstr(faults, "no-tensorrt"))
         return missing("libnvinfer.so.10");
-    *ret = (OrtTensorRTProviderOptionsV2 *)(void *)om_new(struct options);
+    *ret = (OrtTensorRTProviderOptionsV2 *)(void *)new_options();
     return NULL;
 }
 
@@ -172,7 +193,7 @@ static OrtStatus *add_tensorrt(OrtSessionOptions *session,
 
 static void release_tensorrt(OrtTensorRTProviderOptionsV2 *options)
 {
-    om_free(options);
+    give_back(options);
 }
 
 static OrtStatus *create_session(const OrtEnv *env, const char *path,
@@ -223,7 +244,7 @@ static void *pinned_alloc(struct OrtAllocator *allocator, size_t bytes)
     (void)pthread_mutex_lock(&lock);
     pinned_blocks++;
     (void)pthread_mutex_unlock(&lock);
-    return om_try_alloc_aligned(bytes);
+    return take(bytes);
 }
 
 static void pinned_free(struct OrtAllocator *allocator, void *block)
@@ -232,7 +253,7 @@ static void pinned_free(struct OrtAllocator *allocator, void *block)
     (void)pthread_mutex_lock(&lock);
     pinned_blocks--;
     (void)pthread_mutex_unlock(&lock);
-    om_free(block);
+    give_back(block);
 }
 
 static const OrtMemoryInfo *pinned_info(const struct OrtAllocator *allocator)
