@@ -322,7 +322,8 @@ static void write_scenario(struct om_json_writer *w, const struct om_fleet_scena
     om_json_object(w);
     om_json_kv_text(w, "scenario", scenario->name);
     om_json_kv_double(w, "hours", scenario->hours, 2);
-    om_json_kv_int(w, "moved", (int64_t)r->moves);
+    om_json_kv_int(w, "taken_over", (int64_t)(r->moves - r->moves_planned));
+    om_json_kv_int(w, "handed_over", (int64_t)r->moves_planned);
     om_json_kv_double(w, "failover_s_p50", om_fleet_failover_s(r, 0.5), 2);
     om_json_kv_double(w, "failover_s_p99", om_fleet_failover_s(r, 0.99), 2);
     om_json_kv_double(w, "dark_camera_s", r->dark_s, 0);
