@@ -35,6 +35,16 @@ static void learn_gap(struct om_live *live, int64_t now_us)
     live->last_us = now_us;
 }
 
+// Recordings over HTTP have their parameter sets in forms that only libav reads here.
+static void learn_size(struct om_source *source, const struct om_packet *key)
+{
+    enum om_codec codec = source->info.codec;
+
+    if ((codec == OM_CODEC_H264 || codec == OM_CODEC_HEVC) && om_params_size(&source->info, key))
+        return;
+    om_av_size(key, &source->info);
+}
+
 static enum om_status next_packet(struct om_source *source, struct om_live *live,
                                   struct om_packet **ret, struct om_error *err)
 {
@@ -50,7 +60,7 @@ static enum om_status next_packet(struct om_source *source, struct om_live *live
     live->has_key |= packet->is_key;
     // Other parameter sets in mid-stream make another stream of it.
     if (packet->is_key && om_params_update(&source->info, packet) && had_key) {
-        om_av_size(packet, &source->info);
+        learn_size(source, packet);
         om_media_clock_restart(&source->clock);
     }
     om_source_stamp(source, packet, times.pts_us, times.dts_us);
@@ -73,7 +83,7 @@ static enum om_status wait_for_key(struct om_source *source, struct om_live *liv
             return status;
     }
     if (live->first)
-        om_av_size(live->first, &source->info);
+        learn_size(source, live->first);
     return OM_OK;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "media/nal.h"
 #include "media/packet.h"
 
 enum { PARAMS_MAX = 4096, START_CODE = 4 };
@@ -58,6 +59,31 @@ size_t om_params_collect(enum om_codec codec, const struct om_packet *packet, ui
         used += START_CODE + body;
     }
     return used;
+}
+
+static bool find_size(struct om_stream_info *info, const uint8_t *p, size_t n)
+{
+    struct om_nal_reader reader;
+    struct om_nal nal;
+    struct om_sps sps;
+
+    om_nal_reader_init(&reader, p, n, 0);
+    while (om_nal_next(&reader, &nal)) {
+        if (is_slice(info->codec, nal.p[0]))
+            return false;
+        if (om_sps_parse(info->codec, nal, &sps)) {
+            info->width = sps.width;
+            info->height = sps.height;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool om_params_size(struct om_stream_info *info, const struct om_packet *packet)
+{
+    return find_size(info, packet->data, packet->bytes) ||
+           find_size(info, info->extradata, info->extradata_bytes);
 }
 
 bool om_params_update(struct om_stream_info *info, const struct om_packet *packet)

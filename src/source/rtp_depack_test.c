@@ -384,12 +384,12 @@ static void test_bound(void)
     om_rtp_depack_finish(&depack);
 }
 
-// Pictures of changing sizes, some of them held for a while as a ring does: no allocation once
+// Pictures of changing sizes, held until the next key frame as a ring does: no allocation once
 // warm.
 static void test_steady_state(void)
 {
-    enum { HELD = 40, ROUNDS = 4000, WARM = 1000 };
-    struct om_packet *held[HELD] = {0};
+    enum { GROUP = 40, ROUNDS = 8000, WARM = 1000 };
+    struct om_packet *held[GROUP] = {0};
     struct om_rtp_depack depack;
     struct om_rtp_picture picture;
     uint64_t before = 0;
@@ -398,19 +398,41 @@ static void test_steady_state(void)
     for (int i = 0; i < ROUNDS; i++) {
         if (i == WARM)
             before = om_mem_alloc_count();
-        push(&depack, (struct step){(uint16_t)i, (uint32_t)i, true, i % HELD ? "41 9a" : "65 88"},
-             i % HELD ? (size_t)(i % 7) * 300 : 30000);
+        push(&depack, (struct step){(uint16_t)i, (uint32_t)i, true, i % GROUP ? "41 9a" : "65 88"},
+             i % GROUP ? (size_t)(i % 7) * 300 : 30000);
         om_assert(om_rtp_depack_take(&depack, &picture));
-        om_packet_unref(&held[i % HELD]);
-        held[i % HELD] = picture.packet;
+        for (int k = 0; k < GROUP && i % GROUP == 0; k++)
+            om_packet_unref(&held[k]);
+        held[i % GROUP] = picture.packet;
     }
     om_assert(om_mem_alloc_count() == before);
-    for (int i = 0; i < HELD; i++)
+    for (int i = 0; i < GROUP; i++)
         om_packet_unref(&held[i]);
     om_rtp_depack_finish(&depack);
     struct om_rtp_pool_stats stats;
     om_rtp_pool_stats(&stats);
     om_assert(stats.out == 0 && stats.bytes_out == 0 && stats.bytes_kept < 64 << 20);
+}
+
+// What many needed at once goes back when few are needed for long.
+static void test_fading(void)
+{
+    enum { BURST = 400, BYTES = 5000 };
+    struct om_packet *held[BURST];
+    struct om_rtp_pool_stats stats;
+
+    for (int i = 0; i < BURST; i++)
+        om_assert(held[i] = om_rtp_pool_take(BYTES));
+    for (int i = 0; i < BURST; i++)
+        om_packet_unref(&held[i]);
+    om_rtp_pool_stats(&stats);
+    om_assert(stats.kept >= BURST - 8);
+    for (int i = 0; i < 256 * 400; i++) {
+        struct om_packet *packet = om_rtp_pool_take(BYTES);
+        om_packet_unref(&packet);
+    }
+    om_rtp_pool_stats(&stats);
+    om_assert(stats.kept < BURST / 2);
 }
 
 int main(void)
@@ -421,5 +443,6 @@ int main(void)
         play(&stories[i]);
     test_bound();
     test_steady_state();
+    test_fading();
     return 0;
 }

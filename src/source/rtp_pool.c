@@ -13,7 +13,8 @@ enum {
     PADDING = 64,  // libavcodec's bit readers look this far ahead
     SMALLEST = 512,
     GRADES = 29,
-    KEPT_MIN = 8,  // blocks of a grade that are kept whatever is in use
+    KEPT_MIN = 8,   // blocks of a grade that are kept whatever is in use
+    WINDOW = 1024,  // blocks given back
 };
 
 struct block {
@@ -28,6 +29,8 @@ struct grade {
     // Under `lock`.
     struct block *kept;
     size_t kept_n, out_n;
+    size_t peak_n, peak_before_n;  // the most that were out in this window and the one before
+    unsigned given_n;
 };
 
 static struct grade grades[GRADES];
@@ -55,7 +58,18 @@ static void set_up(void)
         om_mutex_init(&grades[i].lock);
 }
 
-// Half as many as are out, so that a burst that will not come again goes back to the system.
+// As many are kept as were out at once lately: rings give whole groups of pictures back and need
+// them again at once. A burst that does not come again is forgotten, and goes back to the system.
+static bool is_worth_keeping(struct grade *grade)
+{
+    if (++grade->given_n % WINDOW == 0) {
+        grade->peak_before_n = grade->peak_n;
+        grade->peak_n = grade->out_n;
+    }
+    size_t peak = OM_MAX(grade->peak_n, grade->peak_before_n);
+    return grade->out_n + grade->kept_n <= OM_MAX(peak, (size_t)KEPT_MIN);
+}
+
 static void give_back(struct om_packet *packet)
 {
     struct block *block = (struct block *)packet;
@@ -64,8 +78,8 @@ static void give_back(struct om_packet *packet)
     {
         om_with_lock(&grade->lock);
         om_assert(grade->out_n > 0);
+        is_kept = is_worth_keeping(grade);
         grade->out_n--;
-        is_kept = grade->kept_n < KEPT_MIN + grade->out_n / 2;
         if (is_kept) {
             block->next = grade->kept;
             grade->kept = block;
@@ -87,6 +101,7 @@ static struct block *take_kept(struct grade *grade)
         grade->kept_n--;
     }
     grade->out_n++;
+    grade->peak_n = OM_MAX(grade->peak_n, grade->out_n);
     return block;
 }
 

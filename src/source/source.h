@@ -24,6 +24,7 @@ enum om_rtsp_transport { OM_RTSP_TCP, OM_RTSP_UDP };
 
 struct om_source_opts {
     enum om_rtsp_transport rtsp_transport;
+    bool rtsp_by_library;          // leave all RTSP to libavformat; benchmarks compare the two
     int64_t connect_timeout_us;    // to the first byte of an answer (5 s)
     int64_t first_key_timeout_us;  // from connected to the first key frame (10 s)
     int64_t stall_min_us;      // no packet for longer than max(this, 3 x usual gap) = stalled (2 s)

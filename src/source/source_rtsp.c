@@ -75,7 +75,8 @@ static enum om_status rtsp_open(struct om_source *source, struct om_error *err)
 {
     struct om_error own = {0};
     struct om_error *say = err ? err : &own;
-    bool is_plain_tcp = source->opts.rtsp_transport == OM_RTSP_TCP &&
+    bool is_plain_tcp = !source->opts.rtsp_by_library &&
+                        source->opts.rtsp_transport == OM_RTSP_TCP &&
                         strcmp(source->url->scheme, "rtsp") == 0;
 
     if (is_plain_tcp) {
