@@ -45,6 +45,15 @@ def test_sleeps_and_wakes(omma, tmp_path, scene, free_port):
             assert server.request("GET", f"/api/v1/cameras/{camera}/snapshot.jpg")[0] == 200
             assert server.camera(camera)["frames"]["decoded"] - decoded < 20
 
+            # Somebody outside can wake it, for as long as he says.
+            hint = f"/api/v1/cameras/{camera}/motion"
+            if not packets()["awake"]:
+                assert server.request("PUT", hint, {"moving": True})[0] == 204
+                server.wait_for(lambda: packets()["awake"], 2)
+            assert server.request("PUT", hint, {"moving": False})[0] == 204
+            assert server.request("PUT", hint, {"moved": 1})[0] == 422
+            assert server.request("PUT", "/api/v1/cameras/none/motion", {"moving": True})[0] == 404
+
             server.wait_for(lambda: tracks_started(server) > started, 40)
             assert packets()["wakes"] > asleep_at["wakes"]
             server.wait_for(lambda: not packets()["awake"], 30)

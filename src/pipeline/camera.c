@@ -503,6 +503,12 @@ const struct om_conf_camera *om_camera_conf(const struct om_camera *cam)
     return &cam->conf;
 }
 
+void om_camera_hint(struct om_camera *cam, bool has_motion)
+{
+    if (cam->waker)
+        om_waker_hint(cam->waker, has_motion);
+}
+
 struct om_stages *om_camera_stages(struct om_camera *cam)
 {
     return cam->stages;

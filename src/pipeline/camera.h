@@ -60,5 +60,7 @@ const struct om_conf_camera *om_camera_conf(const struct om_camera *cam);
 void om_camera_set_shapes(struct om_camera *cam, const struct om_conf_camera *conf);
 
 void om_camera_status(struct om_camera *cam, struct om_camera_status *ret);
+// Somebody outside says that something moves before this camera, or no more.
+void om_camera_hint(struct om_camera *cam, bool has_motion);
 struct om_stages *om_camera_stages(struct om_camera *cam);
 struct om_feed_hub *om_camera_hub(struct om_camera *cam);

@@ -610,6 +610,16 @@ struct om_frame *om_pipeline_snapshot(struct om_pipeline *pipeline, om_str id)
     return frame;
 }
 
+bool om_pipeline_hint(struct om_pipeline *pipeline, om_str id, bool has_motion)
+{
+    struct seat *seat = enter(pipeline, id);
+    if (!seat)
+        return false;
+    om_camera_hint(seat->cam, has_motion);
+    leave(pipeline, seat);
+    return true;
+}
+
 enum om_status om_pipeline_counts_json(struct om_pipeline *pipeline, om_str id, struct om_buf *out)
 {
     struct seat *seat = enter(pipeline, id);

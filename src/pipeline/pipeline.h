@@ -99,6 +99,10 @@ struct om_frame *om_pipeline_snapshot(struct om_pipeline *pipeline, om_str id);
 OM_MUST_USE enum om_status om_pipeline_counts_json(struct om_pipeline *pipeline, om_str id,
                                                    struct om_buf *out);
 
+// Somebody outside (the camera's own detection, a door contact) says that something moves before
+// this camera, or no more: it is decoded until then. False when there is no such camera.
+OM_MUST_USE bool om_pipeline_hint(struct om_pipeline *pipeline, om_str id, bool has_motion);
+
 // ---- live ---------------------------------------------------------------------------------------
 // A live viewer's feed: coded packets from the last key frame on. Bounded: a viewer that falls
 // behind loses whole groups of pictures. The feed survives reconnects of the camera (new epoch).

@@ -82,6 +82,13 @@ void om_waker_saw(struct om_waker *waker, int64_t pts_us, bool has_motion)
         om_packet_gate_saw(waker->gate, pts_us, has_motion);
 }
 
+void om_waker_hint(struct om_waker *waker, bool has_motion)
+{
+    om_with_lock(&waker->lock);
+    if (waker->gate)
+        om_packet_gate_hint(waker->gate, has_motion);
+}
+
 struct om_waker_stats om_waker_stats(struct om_waker *waker)
 {
     om_with_lock(&waker->lock);

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -33,4 +34,6 @@ enum om_mail_kind om_waker_judge(struct om_waker *waker, const struct om_packet 
                                  bool group_is_kept);
 // Whether something moved in a decoded picture, or is under way.
 void om_waker_saw(struct om_waker *waker, int64_t pts_us, bool has_motion);
+// Somebody who knows, such as the camera itself, says that something moves (true) or no more.
+void om_waker_hint(struct om_waker *waker, bool has_motion);
 struct om_waker_stats om_waker_stats(struct om_waker *waker);

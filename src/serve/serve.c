@@ -31,6 +31,8 @@ static const struct om_route routes[] = {
     {"GET", CAMERA "/boxes", om_serve_get_boxes, "read", 0, 0, "boxes as they are found (SSE)"},
     {"GET", API "/boxes", om_serve_get_all_boxes, "read", 0, 0,
      "boxes of all cameras as they are found (SSE)"},
+    {"PUT", CAMERA "/motion", om_serve_put_motion, "admin", BODY, 0,
+     "somebody outside says that something moves"},
     {"GET", CAMERA "/live.mp4", om_serve_get_live, "read", 0, 0, "live video, fragmented MP4"},
 
     {"GET", API "/events", om_serve_get_events, "read", 0, BLOCKING, "kept events, in pages"},

@@ -12,6 +12,7 @@
 #include "conf/config.h"
 #include "loop/workers.h"
 #include "pipeline/control.h"
+#include "pipeline/pipeline.h"
 #include "serve/camera_id.h"
 #include "serve/camera_json.h"
 #include "serve/serve_int.h"
@@ -260,4 +261,24 @@ void om_serve_delete_camera(void *ctx, struct om_exchange *x)
 void om_serve_post_undo(void *ctx, struct om_exchange *x)
 {
     queue(ctx, x, post_undo);
+}
+
+// Nothing is kept of it, so it waits for no change under way.
+void om_serve_put_motion(void *ctx, struct om_exchange *x)
+{
+    struct om_serve *serve = ctx;
+    om_auto_json body = read_body(x);
+    if (!body)
+        return;
+    const struct om_json *moving = om_json_get(body, "moving");
+    if (om_json_type(moving) != OM_JSON_BOOL || om_json_len(body) != 1) {
+        om_exchange_problem(x, 422, "the body must be {\"moving\": true} or {\"moving\": false}",
+                            "true wakes the camera until false comes");
+        return;
+    }
+    if (om_pipeline_hint(serve->opts.pipeline, om_serve_camera_id(x),
+                         om_json_as_bool(moving, false)))
+        om_exchange_reply(x, 204, NULL, OM_STR(""));
+    else
+        om_serve_no_camera(x);
 }

@@ -66,7 +66,8 @@ OM_MUST_USE struct om_camera_status *om_serve_statuses(struct om_serve *serve, i
 // takes long to stop or a model that takes long to load holds up one thread only.
 OM_MUST_USE struct om_serve_changes *om_serve_changes_create(struct om_serve *serve);
 void om_serve_changes_destroy(struct om_serve_changes *changes);  // accepts NULL
-om_handler_fn om_serve_post_camera, om_serve_put_camera, om_serve_delete_camera, om_serve_post_undo;
+om_handler_fn om_serve_post_camera, om_serve_put_camera, om_serve_delete_camera, om_serve_post_undo,
+    om_serve_put_motion;
 
 // ---- events -------------------------------------------------------------------------------------
 om_handler_fn om_serve_get_events, om_serve_get_event_stream, om_serve_get_schema;

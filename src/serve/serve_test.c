@@ -173,6 +173,13 @@ const char *om_camera_state_name(enum om_camera_state state)
     return state == OM_CAMERA_LIVE ? "live" : "other";
 }
 
+bool om_pipeline_hint(struct om_pipeline *p, om_str id, bool has_motion)
+{
+    struct om_camera_status status;
+    (void)has_motion;
+    return om_pipeline_status(p, id, &status);
+}
+
 bool om_pipeline_contract(struct om_pipeline *p, struct om_contract *ret)
 {
     (void)p;
