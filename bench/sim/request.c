@@ -101,7 +101,7 @@ int om_sim_request_channel(om_str transport)
         ptrdiff_t at = om_str_find(offer, OM_STR("interleaved="));
         if (at < 0)
             return 0;
-        om_str range = om_str_sub(offer, (size_t)at + 12, offer.n), first;
+        om_str range = om_str_sub(offer, (size_t)at + 12, offer.n), first = OM_STR("");
         int64_t channel;
         (void)om_str_split(&range, ';', &first);
         om_str pair = first;

@@ -77,6 +77,7 @@ static void test_channel(void)
         {"RTP/AVP/TCP;interleaved=254-255;mode=play", 254},
         {"RTP/AVP/TCP;interleaved=255-256", -1},
         {"RTP/AVP/TCP;interleaved=x", -1},
+        {"RTP/AVP/TCP;interleaved=", -1},
         {"RTP/AVP;unicast;client_port=5000-5001", -1},
         {"", -1},
     };

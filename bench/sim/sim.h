@@ -38,6 +38,7 @@ struct om_sim_camera_stats {
     _Atomic(int64_t) late_us_max;        // how long after its due time a picture was sent, at most
 };
 
+// A reader that wants the greatest lateness of a span of its own sets late_us_max to 0 before.
 struct om_sim_stats {
     _Atomic(int) port;  // 0 until it listens
     _Atomic(uint64_t) sessions, plays, pictures, bytes;

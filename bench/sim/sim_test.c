@@ -271,7 +271,7 @@ static void test_slow_reader(const struct server *server)
 
 static void test_faults(void)
 {
-    struct server server;
+    struct server server = {0};
     server_start(&server, "refuse=0,close=1:0.1,stall=2:0.1:0.2,silent=3,drop=0.1");
     static struct client c;
     static struct packet packet;
@@ -343,7 +343,7 @@ int main(void)
         return 77;
     }
     test_bad_options();
-    struct server server;
+    struct server server = {0};
     server_start(&server, NULL);
     test_requests(&server);
     test_stream(&server, "/cam/0", 800);  // the clip has 467
