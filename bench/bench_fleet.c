@@ -16,7 +16,7 @@
 #include "bench/fleet_costs.h"
 #include "bench/fleet_node.h"
 
-enum { CAMERAS_DEFAULT = 10000, RESERVED_MB = 1024 };
+enum { CAMERAS_DEFAULT = 10000, CAMERAS_MAX = 100000, RESERVED_MB = 1024 };
 
 // What is decided, not measured. All of it is in the report.
 static const struct om_fleet_plan plan_default = {
@@ -435,41 +435,56 @@ static void write_figures(struct study *s, struct om_json_writer *w)
     write_failures(s, w);
 }
 
-static bool run(const struct om_bench_opts *opts, struct om_bench_report *report,
-                struct om_error *err)
+static void simulate(struct study *s, struct om_bench_report *report)
 {
-    struct study *s = om_new(struct study);
+    price_cameras(s);
+    size_fleet(s);
+    make_delays(s);
+    int64_t start_us = om_time_cpu_us();
+    uint64_t steps = 0;
+    for (int i = 0; i < om_fleet_scenario_count; i++) {
+        om_fleet_run(&s->plan, &om_fleet_scenarios[i], &s->results[i]);
+        steps += s->results[i].sim_events;
+    }
+    write_plan(s, report->workload);
+    write_figures(s, report->figures);
+    om_json_kv_int(report->figures, "simulated_steps", (int64_t)steps);
+    om_json_kv_double(report->figures, "simulation_cpu_s",
+                      (double)(om_time_cpu_us() - start_us) / OM_SECOND, 2);
+    write_rules(&s->plan, report->figures);
+    write_leases(s, report->figures);
+    write_scenarios(s, report->figures);
+}
+
+static bool run_study(struct study *s, const struct om_bench_opts *opts,
+                      struct om_bench_report *report, struct om_error *err)
+{
+    if (opts->cameras > CAMERAS_MAX) {
+        om_error_set(err, OM_LIMIT, "%d cameras are too many to simulate", opts->cameras);
+        om_error_hint(err, "give at most --cameras %d; what they need grows in proportion",
+                      CAMERAS_MAX);
+        return false;
+    }
     s->plan = plan_default;
     s->plan.cameras = opts->cameras ? opts->cameras : CAMERAS_DEFAULT;
     s->plan.cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (!om_fleet_costs_find(opts, &s->costs, err))
+        return false;
+    s->plan.event_bytes = s->costs.value[OM_FLEET_EVENT_BYTES];
+    simulate(s, report);
+    if ((opts->model || opts->data) && !check_predictions(s, opts, report->figures, err))
+        return false;
+    return !opts->chart ||
+           om_fleet_chart_write(opts->chart, result_of(s, "day"), result_of(s, "storm"), err);
+}
+
+static bool run(const struct om_bench_opts *opts, struct om_bench_report *report,
+                struct om_error *err)
+{
+    report->reference = "a fleet that decodes and detects every frame, at the same costs";
+    struct study *s = om_new(struct study);
     s->results = om_new_array(struct om_fleet_result, (size_t)om_fleet_scenario_count);
-    bool is_ok = om_fleet_costs_find(opts, &s->costs, err);
-    if (is_ok) {
-        report->reference = "a fleet that decodes and detects every frame, at the same costs";
-        s->plan.event_bytes = s->costs.value[OM_FLEET_EVENT_BYTES];
-        price_cameras(s);
-        size_fleet(s);
-        make_delays(s);
-        int64_t start_us = om_time_cpu_us();
-        uint64_t sim_events = 0;
-        for (int i = 0; i < om_fleet_scenario_count; i++) {
-            struct om_fleet_plan plan = s->plan;
-            om_fleet_run(&plan, &om_fleet_scenarios[i], &s->results[i]);
-            sim_events += s->results[i].sim_events;
-        }
-        write_plan(s, report->workload);
-        write_figures(s, report->figures);
-        om_json_kv_int(report->figures, "simulated_steps", (int64_t)sim_events);
-        om_json_kv_double(report->figures, "simulation_cpu_s",
-                          (double)(om_time_cpu_us() - start_us) / OM_SECOND, 2);
-        write_rules(&s->plan, report->figures);
-        write_leases(s, report->figures);
-        write_scenarios(s, report->figures);
-        bool has_model = opts->model || opts->data;
-        is_ok = (!has_model || check_predictions(s, opts, report->figures, err)) &&
-                (!opts->chart || om_fleet_chart_write(opts->chart, result_of(s, "day"),
-                                                      result_of(s, "storm"), err));
-    }
+    bool is_ok = run_study(s, opts, report, err);
     for (int i = 0; i < om_fleet_scenario_count; i++)
         om_fleet_result_finish(&s->results[i]);
     om_free(s->results);

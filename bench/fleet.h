@@ -12,7 +12,7 @@
 
 struct om_fleet_delays;
 
-enum { OM_FLEET_MACHINES_MAX = 4096, OM_FLEET_DAY_POINTS = 288, OM_FLEET_PARTITIONS_MAX = 4096 };
+enum { OM_FLEET_DAY_POINTS = 288 };
 
 struct om_fleet_plan {
     int cameras, machines, spare, cores, zones, rack_machines, partitions;
