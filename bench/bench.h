@@ -41,6 +41,7 @@ extern const struct om_bench om_bench_memory;
 extern const struct om_bench om_bench_reconnect;
 extern const struct om_bench om_bench_fleet;
 extern const struct om_bench om_bench_rtsp;
+extern const struct om_bench om_bench_gate;
 
 // The workload of the options: a video (of the data folder, the biggest H.264 one by name, or
 // "test:").

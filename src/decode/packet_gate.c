@@ -11,6 +11,7 @@
 #include "decode/packet_gate.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/thread.h"
@@ -21,37 +22,58 @@
 #include "media/slice.h"
 
 enum {
-    PLACES = 4,                  // behind a key frame: first, second and third, early, late
-    KINDS = 5,                   // P and B, referred to or not; I that is no key frame
+    PLACES = 16,  // behind a key frame, coarser and coarser
+    KINDS = 5,    // P and B, referred to or not; I that is no key frame
+    QUANTISERS = 64,
     PENDING = 64,                // pictures whose pixels may still be reported
     HEAD_BYTES = 4096,           // a slice is looked for in these first
+    LEVEL_OF = 15,               // samples a level is the mean of
     LEARN_MIN = 8,               // quiet pictures to know before the first sleep
     QUIET_MIN = 3,               // decoded pictures without motion that end a false alarm
     LAG_MAX_US = 3 * OM_SECOND,  // reports older than that are none
     PIXELS_PER_BYTE = 4096,      // of what a picture of nothing but skipped blocks takes, about
     HEADER_BYTES = 24,
+    KNOWN_MIN = 8,                 // pictures to know a kind
+    BLIND_GAP_US = 3 * OM_SECOND,  // between two key frames when packets show little
+    FILLER_MIN = 8,
+    FILLER_H264 = 12,  // types of units
+    FILLER_HEVC = 38,
 };
 
-static const float SPREAD_MIN = 0.06F, SPREAD_START = 0.25F;
-static const float SURPRISE_MAX = 6;  // one picture adds at most so much to the sum
-static const float JUMP = 7;          // a single surprise that wakes, at caution 1
-static const float SUM_SLACK = 0.8F, SUM_MAX = 7;
+static const float SPREAD_START = 0.25F, SPREAD_MIN = 0.008F;
+static const float STRAY_BYTES = 6;     // so much comes and goes in any picture
+static const float OBJECT_BYTES = 100;  // what a small object adds at quantiser 26, 640x360
+static const float SURPRISE_MAX = 6;    // one picture adds at most so much to the sum
+static const float JUMP = 5;            // a single surprise that wakes, at caution 1
+static const float SUM_SLACK = 0.8F, SUM_MAX = 4;
+static const float BLIND_SPREADS = 2;
 static const float UNUSUAL = 2.5F;  // keeps awake
 static const float CAUTION_MIN = 0.6F, CAUTION_MAX = 4;
 
 enum state { STARTING, ASLEEP, AWAKE };
 
-// What is usual for one kind of picture in one place.
+// What is usual for one kind of picture: a level for each place behind the key frame (encoders
+// spend more on the first ones) and for each quantiser what the rule of six steps gets wrong; and
+// the spread around them.
 struct usual {
-    float level, spread;
+    float level[PLACES], bias[QUANTISERS], spread;
+    uint8_t counts[PLACES], counts_qp[QUANTISERS];
     int count;
     int64_t learned_us;
 };
 
+struct look {
+    bool is_read;  // its slice header was
+    bool is_key;
+    uint8_t kind, place, qp;  // qp: an index
+    float cost, floor;        // floor: of the spread
+    float object;             // what a small object would add to the cost
+};
+
 struct pending {
     int64_t pts_us;
-    float cost;
-    struct usual *usual;
+    struct look look;
+    bool is_used;
 };
 
 struct om_packet_gate {
@@ -59,17 +81,18 @@ struct om_packet_gate {
     enum om_codec codec;
     bool is_judged;    // a codec with slice headers
     int length_bytes;  // of NAL units, 0 for start codes
-    float offset_bytes;
     struct om_mutex lock;
     // Under the lock.
     struct om_slice_params params;
-    struct usual usual[KINDS][PLACES];
+    struct usual usual[3 * KINDS];  // at the quantiser of the picture before, below it, above it
     struct pending pending[PENDING];
     unsigned pending_at;
     enum state state;
     bool has_epoch;
     uint32_t epoch;
     int place;       // pictures since the key frame
+    uint8_t qp;      // of the last picture that was no key frame
+    bool is_blind;   // the packets would not show a small object
     float sum;       // of surprises
     float caution;   // factor on both thresholds
     int learned;     // quiet pictures while starting
@@ -115,13 +138,6 @@ void om_packet_gate_opts_default(struct om_packet_gate_opts *ret)
 
 // ---- what the packet is ------------------------------------------------------------------------
 
-struct look {
-    bool is_read;  // its slice header was
-    bool is_key;
-    struct usual *usual;
-    float cost;
-};
-
 static bool find_slice(struct om_packet_gate *gate, const uint8_t *data, size_t n,
                        struct om_nal *ret)
 {
@@ -137,6 +153,23 @@ static bool find_slice(struct om_packet_gate *gate, const uint8_t *data, size_t 
     return false;
 }
 
+// Encoders at a constant bitrate end pictures with a filler unit (0xff..., 0x80). Eight bytes at a
+// time: it may be most of the packet.
+static size_t filler_bytes(enum om_codec codec, const uint8_t *data, size_t n)
+{
+    static const uint64_t ones = UINT64_MAX;
+    if (n < FILLER_MIN || data[n - 1] != 0x80 || data[n - 2] != 0xff)
+        return 0;
+    size_t at = n - 1;
+    while (at >= sizeof(ones) && memcmp(data + at - sizeof(ones), &ones, sizeof(ones)) == 0)
+        at -= sizeof(ones);
+    while (at > 0 && data[at - 1] == 0xff)
+        at--;
+    bool is_filler = codec == OM_CODEC_HEVC ? at >= 2 && data[at - 2] >> 1 == FILLER_HEVC
+                                            : at >= 1 && (data[at - 1] & 31) == FILLER_H264;
+    return is_filler ? n - at : 0;
+}
+
 static int kind_of(const struct om_slice_header *slice)
 {
     if (slice->type == OM_SLICE_I)
@@ -144,9 +177,29 @@ static int kind_of(const struct om_slice_header *slice)
     return (slice->type == OM_SLICE_B ? 2 : 0) + (slice->is_reference ? 1 : 0);
 }
 
-static int place_of(int pictures)
+static uint8_t place_of(int pictures)
 {
-    return pictures <= 1 ? 0 : pictures <= 3 ? 1 : pictures <= 8 ? 2 : 3;
+    static const uint8_t ends[PLACES - 1] = {1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 30, 45, 70, 120};
+    uint8_t place = 0;
+    while (place < PLACES - 1 && pictures > ends[place])
+        place++;
+    return place;
+}
+
+static float pixels_of(const struct om_packet_gate *gate)
+{
+    const struct om_sps *sps = &gate->params.sps[0].sps;
+    return (float)sps->width * (float)sps->height;
+}
+
+static float offset_bytes(const struct om_packet_gate *gate)
+{
+    return HEADER_BYTES + pixels_of(gate) / PIXELS_PER_BYTE;
+}
+
+static float object_bytes(const struct om_packet_gate *gate, int qp)
+{
+    return OBJECT_BYTES * pixels_of(gate) / (640 * 360) * exp2f((26 - (float)qp) / 6);
 }
 
 static struct look look_at(struct om_packet_gate *gate, const struct om_packet *packet)
@@ -162,45 +215,93 @@ static struct look look_at(struct om_packet_gate *gate, const struct om_packet *
     if (!om_slice_header_parse(&gate->params, nal, &slice))
         return look;
     look.is_read = true;
+    if (slice.type == OM_SLICE_I && packet->is_key)
+        return look;
     size_t bytes = packet->bytes - (size_t)(nal.p - packet->data);
-    look.cost = log2f((float)bytes + gate->offset_bytes) + (float)slice.qp / 6;
-    look.usual = &gate->usual[kind_of(&slice)][place_of(gate->place)];
+    bytes -= filler_bytes(gate->codec, nal.p, bytes);
+    float total = (float)bytes + offset_bytes(gate);
+    look.cost = log2f(total) + (float)slice.qp / 6;
+    look.floor = STRAY_BYTES / total;
+    look.object = object_bytes(gate, slice.qp) / total;
+    look.qp = (uint8_t)OM_CLAMP(slice.qp + 12, 0, QUANTISERS - 1);
+    look.kind = (uint8_t)(kind_of(&slice) + (look.qp < gate->qp   ? KINDS
+                                             : look.qp > gate->qp ? 2 * KINDS
+                                                                  : 0));
+    look.place = place_of(gate->place);
+    gate->qp = look.qp;
     return look;
 }
 
 // ---- what is usual -----------------------------------------------------------------------------
 
-static float surprise_of(const struct look *look)
+// The value of a place, or of the nearest one that is known.
+static float nearest(const float *values, const uint8_t *counts, int n, int at)
 {
-    const struct usual *usual = look->usual;
-    if (usual->count == 0)
-        return 0;
-    return (look->cost - usual->level) / OM_MAX(usual->spread, SPREAD_MIN);
+    for (int apart = 0; apart < n; apart++) {
+        if (at - apart >= 0 && counts[at - apart] > 0)
+            return values[at - apart];
+        if (at + apart < n && counts[at + apart] > 0)
+            return values[at + apart];
+    }
+    return 0;
 }
 
-// `pace_min`: share of the way the level goes at least.
-static void learn(const struct om_packet_gate *gate, struct usual *usual, float cost,
-                  float pace_min)
+// A quantiser that hardly ever changes has no habits for when it does.
+static const struct usual *usual_of(const struct om_packet_gate *gate, int kind)
 {
-    if (usual->count == 0) {
-        *usual = (struct usual){cost, SPREAD_START, 1, gate->now_us};
-        return;
-    }
-    float since = (float)(gate->now_us - usual->learned_us) / (float)gate->opts.learn_us;
-    float pace = OM_CLAMP(since, 0, 0.5F);
-    pace = OM_MAX(pace, OM_MAX(pace_min, 1 / (float)(usual->count + 1)));
-    float spread = OM_MAX(usual->spread, SPREAD_MIN);
-    float off = OM_CLAMP(cost - usual->level, -3 * spread, 3 * spread);
-    usual->level += pace * off;
-    usual->spread += pace * (1.25F * fabsf(off) - usual->spread);
+    bool is_known = gate->usual[kind].count >= KNOWN_MIN || kind < KINDS;
+    return &gate->usual[is_known ? kind : kind % KINDS];
+}
+
+static float surprise_of(const struct om_packet_gate *gate, const struct look *look)
+{
+    const struct usual *usual = usual_of(gate, look->kind);
+    if (usual->count == 0)
+        return 0;
+    float expected = nearest(usual->level, usual->counts, PLACES, look->place) +
+                     nearest(usual->bias, usual->counts_qp, QUANTISERS, look->qp);
+    float spread = OM_MAX(usual->spread, OM_MAX(look->floor, SPREAD_MIN));
+    return (look->cost - expected) / spread;
+}
+
+static float pace_of(uint8_t *count, float pace_min)
+{
+    *count = (uint8_t)OM_MIN(*count + 1, LEVEL_OF);
+    return OM_MAX(pace_min, 1 / (float)*count);
+}
+
+// `pace_min`: share of the way that everything goes at least.
+static void learn(struct om_packet_gate *gate, const struct look *look, float pace_min)
+{
+    struct usual *usual = &gate->usual[look->kind];
+    bool is_new = usual->counts[look->place] == 0;
+    if (usual->count == 0)
+        usual->spread = SPREAD_START;
+    if (usual->counts_qp[look->qp] == 0)
+        usual->bias[look->qp] = nearest(usual->bias, usual->counts_qp, QUANTISERS, look->qp);
+    float cost = look->cost - usual->bias[look->qp];
+    if (is_new)
+        usual->level[look->place] = cost;
+    float spread = OM_MAX(usual->spread, OM_MAX(look->floor, SPREAD_MIN));
+    float off = OM_CLAMP(cost - usual->level[look->place], -3 * spread, 3 * spread);
+    usual->level[look->place] += off * pace_of(&usual->counts[look->place], pace_min);
+    usual->bias[look->qp] += off / 2 * pace_of(&usual->counts_qp[look->qp], pace_min);
+
+    float share = (float)OM_CLAMP(gate->now_us - usual->learned_us, 0, OM_SECOND) /
+                  (float)gate->opts.learn_us;
+    float pace = OM_MAX(OM_MAX(pace_min, share), 1 / (float)(usual->count + 4));
+    if (!is_new)
+        usual->spread += pace * (1.25F * fabsf(off) - usual->spread);
     usual->count = OM_MIN(usual->count + 1, 1 << 20);
     usual->learned_us = gate->now_us;
+    if (look->kind < KINDS)
+        gate->is_blind = BLIND_SPREADS * OM_MAX(usual->spread, look->floor) > look->object;
 }
 
 static void remember(struct om_packet_gate *gate, int64_t pts_us, const struct look *look)
 {
-    gate->pending[gate->pending_at++ % PENDING] = (struct pending){
-        pts_us, look->cost, look->is_read ? look->usual : NULL};
+    gate->pending[gate->pending_at++ % PENDING] = (struct pending){pts_us, *look,
+                                                                   look->is_read && !look->is_key};
 }
 
 // ---- states ------------------------------------------------------------------------------------
@@ -216,11 +317,9 @@ static void start(struct om_packet_gate *gate)
     gate->quiet = 0;
     gate->saw_us = gate->sign_us = gate->key_us = OM_TIME_NONE;
     for (int i = 0; i < PENDING; i++)
-        gate->pending[i].usual = NULL;
-    for (int kind = 0; kind < KINDS; kind++) {
-        for (int place = 0; place < PLACES; place++)
-            gate->usual[kind][place].count = 0;
-    }
+        gate->pending[i].is_used = false;
+    for (int kind = 0; kind < 3 * KINDS; kind++)
+        gate->usual[kind] = (struct usual){0};
 }
 
 static void wake(struct om_packet_gate *gate, const struct om_packet *packet)
@@ -266,7 +365,7 @@ static bool is_over(const struct om_packet_gate *gate, float surprise)
 
 static bool is_alarm(struct om_packet_gate *gate, const struct look *look, float surprise)
 {
-    if (look->usual->count < 2)
+    if (usual_of(gate, look->kind)->count < 2)
         return true;  // a kind of picture that was not there before
     gate->sum = OM_MAX(0, gate->sum + OM_MIN(surprise, SURPRISE_MAX) - SUM_SLACK);
     return surprise > limit_of(gate, JUMP) || gate->sum > limit_of(gate, SUM_MAX);
@@ -286,7 +385,9 @@ judge_asleep(struct om_packet_gate *gate, const struct om_packet *packet, const 
         return (struct om_gate_judgement){OM_GATE_FULL, OM_GATE_PIXELS, 0};
     }
     if (packet->is_key) {
-        if (gate->now_us - gate->key_us < gate->opts.key_gap_us)
+        int64_t gap_us = gate->is_blind ? OM_MIN(BLIND_GAP_US, gate->opts.key_gap_us)
+                                        : gate->opts.key_gap_us;
+        if (gate->now_us - gate->key_us < gap_us)
             return (struct om_gate_judgement){OM_GATE_IGNORE, OM_GATE_QUIET, 0};
         gate->key_us = gate->now_us;
         return (struct om_gate_judgement){OM_GATE_KEY, OM_GATE_SANITY, 0};
@@ -295,20 +396,20 @@ judge_asleep(struct om_packet_gate *gate, const struct om_packet *packet, const 
         wake(gate, packet);
         return (struct om_gate_judgement){OM_GATE_FULL, OM_GATE_UNJUDGED, 0};
     }
-    float surprise = surprise_of(look);
+    float surprise = surprise_of(gate, look);
     if (is_alarm(gate, look, surprise)) {
         wake(gate, packet);
         return (struct om_gate_judgement){OM_GATE_FULL, OM_GATE_PACKETS, surprise};
     }
     if (!packet->is_corrupt)
-        learn(gate, look->usual, look->cost, 0);
+        learn(gate, look, 0);
     return (struct om_gate_judgement){OM_GATE_IGNORE, OM_GATE_QUIET, surprise};
 }
 
 static struct om_gate_judgement judge_awake(struct om_packet_gate *gate,
                                             const struct om_packet *packet, const struct look *look)
 {
-    float surprise = look->is_read && !look->is_key ? surprise_of(look) : 0;
+    float surprise = look->is_read && !look->is_key ? surprise_of(gate, look) : 0;
     if ((look->is_read || packet->is_key) && is_over(gate, surprise)) {
         sleep_again(gate);
         return judge_asleep(gate, packet, look);
@@ -346,8 +447,6 @@ struct om_packet_gate *om_packet_gate_create(const struct om_stream_info *info,
     gate->codec = info->codec;
     gate->is_judged = opts->enabled &&
                       (info->codec == OM_CODEC_H264 || info->codec == OM_CODEC_HEVC);
-    float pixels = (float)info->width * (float)info->height;
-    gate->offset_bytes = HEADER_BYTES + pixels / PIXELS_PER_BYTE;
     om_mutex_init(&gate->lock);
     if (gate->is_judged)
         load_sets(gate, info);
@@ -388,11 +487,11 @@ static void learn_quiet(struct om_packet_gate *gate, int64_t pts_us)
 {
     for (unsigned i = 0; i < PENDING; i++) {
         struct pending *pending = &gate->pending[i];
-        if (!pending->usual || pending->pts_us != pts_us)
+        if (!pending->is_used || pending->pts_us != pts_us)
             continue;
         // A false alarm is taught away within some pictures.
-        learn(gate, pending->usual, pending->cost, gate->has_moved ? 0 : 0.2F);
-        pending->usual = NULL;
+        learn(gate, &pending->look, gate->has_moved ? 0 : 0.2F);
+        pending->is_used = false;
         gate->learned++;
     }
 }

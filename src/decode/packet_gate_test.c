@@ -173,7 +173,7 @@ static void test_quiet_then_motion(void)
     init(&cam);
     step(&cam);
     om_assert(cam.last.verdict == OM_GATE_FULL && cam.last.reason == OM_GATE_START);
-    run(&cam, 40);
+    run(&cam, 45);
     om_assert(cam.last.verdict == OM_GATE_IGNORE && cam.last.reason == OM_GATE_QUIET);
     run(&cam, 3000);
     om_assert(cam.full < 60 && cam.keys >= 20 && cam.keys <= 3000 * GAP_US / (20 * OM_SECOND));
