@@ -63,7 +63,9 @@ def test_works(omma, pictures, name):
         assert "s3cret" not in text + json.dumps(got)
         # Nobody else had to take over, and the session was ended.
         assert camera.connections == (2 if name == "redirected" else 1)
-        time.sleep(0.1)
+        until = time.monotonic() + 3
+        while camera.methods()[-1] != "TEARDOWN" and time.monotonic() < until:
+            time.sleep(0.02)
         assert camera.methods()[-1] == "TEARDOWN"
         setup = next(url for method, url, _ in camera.requests if method == "SETUP")
         assert setup.endswith("/video")
