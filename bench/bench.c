@@ -21,8 +21,8 @@
 enum { REPORT_BYTES_MAX = 1 << 20, CPUINFO_BYTES_MAX = 1 << 22 };
 
 static const struct om_bench *const benches[] = {
-    &om_bench_engine,    &om_bench_latency, &om_bench_decode, &om_bench_memory,
-    &om_bench_reconnect, &om_bench_fleet,   &om_bench_rtsp,   &om_bench_gate,
+    &om_bench_engine, &om_bench_latency, &om_bench_decode, &om_bench_memory,  &om_bench_reconnect,
+    &om_bench_fleet,  &om_bench_rtsp,    &om_bench_gate,   &om_bench_streams,
 };
 
 static int compare(const void *a, const void *b)
@@ -190,16 +190,21 @@ static int run_named(const char *name, const struct om_bench_opts *opts, bool js
 
 int om_cmd_bench(int argc, char **argv)
 {
-    struct om_bench_opts opts = {.seconds = 5, .cycles = 200};
+    enum { SECONDS = 5 };
+    struct om_bench_opts opts = {.cycles = 200, .activity = 0.1};
     bool json = false;
     const struct om_arg table[] = {
         {"data", 'd', OM_ARG_TEXT, &opts.data, "DIR",
          "folder with videos/; without it: the test scene", 0, 0},
         {"model", 'm', OM_ARG_TEXT, &opts.model, "NAME|FILE", "the detector to measure with", 0, 0},
         {"video", 0, OM_ARG_TEXT, &opts.video, "FILE", "one video to use", 0, 0},
-        {"seconds", 's', OM_ARG_INT, &opts.seconds, "N", "length of one measurement (5)", 1, 3600},
+        {"seconds", 's', OM_ARG_INT, &opts.seconds, "N",
+         "length of one measurement (5; streams: 600)", 1, 86400},
         {"cycles", 0, OM_ARG_INT, &opts.cycles, "N", "reconnect: outages (200)", 1, 1000000},
-        {"cameras", 0, OM_ARG_INT, &opts.cameras, "N", "cameras (fleet: 10000)", 1, 1000000},
+        {"cameras", 0, OM_ARG_INT, &opts.cameras, "N", "cameras (fleet: 10000, streams: 10)", 1,
+         1000000},
+        {"activity", 0, OM_ARG_DOUBLE, &opts.activity, "SHARE",
+         "streams: share of the time in which something moves (0.1)", 0, 1},
         {"costs", 0, OM_ARG_TEXT, &opts.costs, "FILE",
          "fleet: what other benchmarks printed with --json", 0, 0},
         {"chart", 0, OM_ARG_TEXT, &opts.chart, "FILE", "fleet: draw the day as SVG", 0, 0},
@@ -226,6 +231,8 @@ int om_cmd_bench(int argc, char **argv)
         return parsed == OM_ARGS_DONE ? EX_OK : EX_USAGE;
     if (args.positional_count == 0)
         return om_cli_usage("bench", "name a benchmark, or \"all\"");
+    opts.has_seconds = opts.seconds > 0;
+    opts.seconds = opts.has_seconds ? opts.seconds : SECONDS;
     om_log_set_level(OM_LOG_ERROR);  // cameras that come and go are the workload, not news
     int code = EX_OK;
     for (int i = 0; i < args.positional_count; i++) {

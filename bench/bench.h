@@ -18,6 +18,8 @@ struct om_bench_opts {
     int cameras;        // streams, fleet; 0 = the benchmark's own number
     const char *costs;  // fleet: a file of what other benchmarks printed; NULL = none
     const char *chart;  // fleet: where its picture goes; NULL = nowhere
+    double activity;    // streams: share of the time in which something moves
+    bool has_seconds;   // somebody gave `seconds`
 };
 
 // Where a benchmark writes what it found. The runner puts the frame around it.
@@ -42,6 +44,7 @@ extern const struct om_bench om_bench_reconnect;
 extern const struct om_bench om_bench_fleet;
 extern const struct om_bench om_bench_rtsp;
 extern const struct om_bench om_bench_gate;
+extern const struct om_bench om_bench_streams;
 
 // The workload of the options: a video (of the data folder, the biggest H.264 one by name, or
 // "test:").
