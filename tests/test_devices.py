@@ -77,3 +77,10 @@ def test_a_wrong_card_is_told_at_the_start(omma, tmp_path):
     done = subprocess.run([omma, "run", "test:", "--infer-providers", "cuda:x"], capture_output=True, text=True,
                           timeout=20, env={**os.environ, "OMMA_HOME": str(tmp_path / "home")})
     assert done.returncode == 65 and '"cuda:x" names no device' in done.stderr
+
+
+def test_a_wrong_card_in_the_file_is_told_by_check(omma, tmp_path):
+    path = tmp_path / "omma.yaml"
+    path.write_text("infer:\n  providers: cuda:0,gpu\ncameras:\n  gate: 'test:'\n")
+    done = subprocess.run([omma, "check", path], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 65 and 'infer: providers: there is no execution provider "gpu"' in done.stderr

@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "base/json.h"
 #include "conf/config.h"
+#include "infer/device.h"
 #include "net/uri.h"
 #include "pipeline/options.h"
 #include "source/source.h"
@@ -38,6 +39,19 @@ static bool check_listen(const struct om_conf *conf, struct om_error *err)
     return false;
 }
 
+static bool check_providers(const struct om_conf *conf, struct om_error *err)
+{
+    const struct om_infer_opts *infer = om_conf_section(conf, &om_infer_opt_group);
+    struct om_device_plan plan;
+    if (om_device_plan_parse(infer->providers, &plan, err))
+        return true;
+    char hint[sizeof(err->hint)];
+    (void)om_str_copy(hint, sizeof(hint), om_str_from(err->hint));
+    om_error_prefix(err, "%s: infer: providers", conf->path);
+    om_error_hint(err, "%s", hint);
+    return false;
+}
+
 int om_cmd_check(int argc, char **argv)
 {
     const char *file = NULL;
@@ -64,7 +78,8 @@ int om_cmd_check(int argc, char **argv)
     struct om_error err = {0};
     om_conf_register(om_pipeline_opt_groups);
     om_auto(om_conf) conf = om_conf_load(file ? file : "omma.yaml", &err);
-    if (!conf || !check_listen(conf, &err) || !check_sources(conf, &err))
+    if (!conf || !check_listen(conf, &err) || !check_providers(conf, &err) ||
+        !check_sources(conf, &err))
         return om_cli_fail(&err);
     om_cli_print(json ? "{\"ok\":true,\"cameras\":%d}\n" : "right: %d camera(s)\n",
                  conf->camera_count);
