@@ -191,7 +191,8 @@ static int run_named(const char *name, const struct om_bench_opts *opts, bool js
 int om_cmd_bench(int argc, char **argv)
 {
     enum { SECONDS = 5 };
-    struct om_bench_opts opts = {.cycles = 200, .activity = 0.1};
+    struct om_bench_opts opts = {
+        .cycles = 200, .activity = 0.1, .packets = 10 * 1000 * 1000, .adds = 10 * 1000};
     bool json = false;
     const struct om_arg table[] = {
         {"data", 'd', OM_ARG_TEXT, &opts.data, "DIR",
@@ -205,6 +206,10 @@ int om_cmd_bench(int argc, char **argv)
          1000000},
         {"activity", 0, OM_ARG_DOUBLE, &opts.activity, "SHARE",
          "streams: share of the time in which something moves (0.1)", 0, 1},
+        {"packets", 0, OM_ARG_INT, &opts.packets, "N", "memory: packets pumped (10000000)", 10000,
+         1000000000},
+        {"adds", 0, OM_ARG_INT, &opts.adds, "N", "memory: cameras added and removed (10000)", 800,
+         10000000},
         {"costs", 0, OM_ARG_TEXT, &opts.costs, "FILE",
          "fleet: what other benchmarks printed with --json", 0, 0},
         {"chart", 0, OM_ARG_TEXT, &opts.chart, "FILE", "fleet: draw the day as SVG", 0, 0},

@@ -16,6 +16,7 @@ struct om_bench_opts {
     int seconds;        // how long one measurement takes, about
     int cycles;         // reconnect: outages
     int cameras;        // streams, fleet; 0 = the benchmark's own number
+    int packets, adds;  // memory: packets pumped, cameras added and removed
     const char *costs;  // fleet: a file of what other benchmarks printed; NULL = none
     const char *chart;  // fleet: where its picture goes; NULL = nowhere
     double activity;    // streams: share of the time in which something moves
