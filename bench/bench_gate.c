@@ -293,7 +293,7 @@ static void write_report(const struct work *work, struct om_bench_report *report
     om_json_kv_text(w, "camera",
                     "640x360, 5 fps, H.264 (x264 ultrafast), key frame every 20; "
                     "plain and noise: constant quality 26; cbr: 256 kbit/s; "
-                    "noise: alls=6:allf=t");
+                    "noise: alls=5:allf=t");
 
     w = report->figures;
     om_json_kv_double(w, "us_per_packet", share(all.judge_us, all.judged), 3);

@@ -169,7 +169,7 @@ static void add_variant(struct command *command, enum om_gate_variant variant, c
     add(command, "-map");
     add(command, "0:v");
     if (has_noise) {
-        snprintf(text, sizeof(text), "noise=alls=6:allf=t:all_seed=%u", seed & 0xffff);
+        snprintf(text, sizeof(text), "noise=alls=5:allf=t:all_seed=%u", seed & 0xffff);
         add(command, "-vf");
         add(command, text);
     }

@@ -44,9 +44,9 @@ static const float SPREAD_START = 0.25F, SPREAD_MIN = 0.008F;
 static const float STRAY_BYTES = 6;     // so much comes and goes in any picture
 static const float OBJECT_BYTES = 100;  // what a small object adds at quantiser 26, 640x360
 static const float SURPRISE_MAX = 6;    // one picture adds at most so much to the sum
-static const float JUMP = 5;            // a single surprise that wakes, at caution 1
-static const float SUM_SLACK = 0.8F, SUM_MAX = 4;
-static const float BLIND_SPREADS = 2;
+static const float JUMP = 4.5F;         // a single surprise that wakes, at caution 1
+static const float SUM_SLACK = 0.7F, SUM_MAX = 3.5F;
+static const float BLIND_SPREADS = 1.5F;
 static const float UNUSUAL = 2.5F;  // keeps awake
 static const float CAUTION_MIN = 0.6F, CAUTION_MAX = 4;
 
