@@ -3,6 +3,7 @@
 // at every picture of the same reels, and its CPU time is compared with what the same binary needs
 // for a camera when it decodes and looks at everything. docs/design/bench-streams.md.
 
+#include <ftw.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ enum {
     SKIPPED_BYTES_MAX = 64 * 1024,
     EVENTS_BYTES_MAX = 64 << 20,
     MODEL_PATH_SIZE = 4096,
+    NFTW_DESCRIPTORS = 16,
     CAMERAS = 10,
     SECONDS = 60,
     MANY_CAMERAS = 100,  // from here on:
@@ -226,7 +228,12 @@ static void write_by_reel(struct om_json_writer *w, struct streams *s)
         om_json_kv_text(w, "reel", reel->name);
         om_json_kv_double(w, "activity", reel->activity, 4);
         om_json_kv_int(w, "events_a_round", reel->events);
+        const struct om_run_counts *counts = &s->result.reel_counts[i];
         write_score(w, &s->result.score[i]);
+        om_json_kv_double(w, "decoded_share",
+                          ratio((double)counts->decoded, (double)counts->packets), 4);
+        om_json_kv_double(w, "looked_at_share",
+                          ratio((double)counts->detected, (double)counts->packets), 4);
         om_json_object_end(w);
     }
     om_json_array_end(w);
@@ -294,8 +301,10 @@ static void write_reference(struct streams *s, struct om_json_writer *w)
 {
     const struct om_run_result *r = &s->reference;
     struct om_score sum = {0};
+    if (r->cameras_held == 0)
+        return;  // it was not wanted
     for (int i = 0; i < s->reels.count; i++)
-        om_score_merge(&sum, &s->reference.score[i]);
+        om_score_merge(&sum, &r->score[i]);
     om_json_kv_double(w, "times_decode_all", ratio(cost_of(r), cost_of(&s->result)), 2);
     om_json_key(w, "decode_all");
     om_json_object(w);
@@ -343,6 +352,15 @@ static bool measure(struct streams *s, struct om_bench_report *report, struct om
     return true;
 }
 
+// Reels, logs and the servers' homes. What cannot be removed stays in the system's temporary
+// folder.
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st, (void)kind, (void)at;
+    (void)remove(path);
+    return 0;
+}
+
 static bool run(const struct om_bench_opts *opts, struct om_bench_report *report,
                 struct om_error *err)
 {
@@ -361,7 +379,8 @@ static bool run(const struct om_bench_opts *opts, struct om_bench_report *report
     om_oracle_destroy(s.oracle);
     om_model_destroy(s.model);
     om_buf_finish(&s.skipped);
-    om_bench_home_remove(&s.home);
+    if (s.home.path[0])
+        (void)nftw(s.home.path, remove_one, NFTW_DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
     return is_ok;
 }
 

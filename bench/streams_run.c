@@ -49,7 +49,7 @@ struct run {
     struct om_progress progress;
     int64_t from_us, to_us;  // mono, the measured time
     struct om_child_usage before, after, sim_before, sim_after;
-    struct om_run_counts counts_before, counts_after;
+    struct om_run_counts before_counts[OM_REELS_MAX], after_counts[OM_REELS_MAX];  // by reel
 };
 
 void om_run_result_finish(struct om_run_result *result)
@@ -169,10 +169,16 @@ static bool start_server(struct run *run, struct om_error *err)
 
 // ---- what the server says ----------------------------------------------------------------------
 
-static void note_reason(struct om_run_result *result, om_str state, om_str reason)
+// Reasons that differ in the camera's name only are one: "camera cam-17 ..." is "camera ...".
+static void note_reason(struct om_run_result *result, int camera, om_str state, om_str reason)
 {
-    char text[240];
-    snprintf(text, sizeof(text), "%.*s: %.*s", OM_STR_ARG(state), OM_STR_ARG(reason));
+    char text[240], name[32];
+    int n = snprintf(name, sizeof(name), "cam-%d ", camera);
+    ptrdiff_t at = om_str_find(reason, om_str_n(name, (size_t)n));
+    om_str head = om_str_sub(reason, 0, at < 0 ? 0 : (size_t)at);
+    om_str tail = om_str_sub(reason, at < 0 ? 0 : (size_t)(at + n), reason.n);
+    snprintf(text, sizeof(text), "%.*s: %.*s%.*s", OM_STR_ARG(state), OM_STR_ARG(head),
+             OM_STR_ARG(tail));
     for (int i = 0; i < result->reason_count; i++) {
         if (strcmp(result->reasons[i].text, text) == 0) {
             result->reasons[i].cameras++;
@@ -186,6 +192,11 @@ static void note_reason(struct om_run_result *result, om_str state, om_str reaso
     added->cameras = 1;
 }
 
+static bool is_in_state(const struct om_json *cam, const char *state)
+{
+    return om_str_equal(om_json_as_str(om_json_get(cam, "state"), OM_STR("")), om_str_from(state));
+}
+
 static int64_t packets_of(const struct om_json *cam)
 {
     return om_json_as_int(om_json_get(om_json_get(cam, "packets"), "received"), 0);
@@ -194,8 +205,7 @@ static int64_t packets_of(const struct om_json *cam)
 static void add_camera(struct om_run_counts *counts, const struct om_json *cam)
 {
     const struct om_json *frames = om_json_get(cam, "frames");
-    counts->live += om_str_equal(om_json_as_str(om_json_get(cam, "state"), OM_STR("")),
-                                 OM_STR("live"));
+    counts->live += is_in_state(cam, "live");
     counts->packets += packets_of(cam);
     counts->decoded += om_json_as_int(om_json_get(frames, "decoded"), 0);
     counts->detected += om_json_as_int(om_json_get(frames, "detected"), 0);
@@ -219,37 +229,35 @@ static const struct om_json *camera_of(const struct om_json *root, int i)
     return om_json_at(om_json_get(root, "cameras"), (size_t)i);
 }
 
-static bool is_live(const struct om_json *cam)
-{
-    return om_str_equal(om_json_as_str(om_json_get(cam, "state"), OM_STR("")), OM_STR("live"));
-}
-
-// Whether the server has said its last word about every camera: live, or not and why.
-static bool count_started(struct run *run, int *ret_live, struct om_error *err)
+// How many are live, and of how many the server has said its last word.
+static bool count_started(struct run *run, int *ret_live, int *ret_settled, struct om_error *err)
 {
     om_auto_json root = ask_cameras(run, err);
-    *ret_live = 0;
-    for (int i = 0; i < run->opts->cameras; i++)
-        *ret_live += is_live(camera_of(root, i));
+    *ret_live = *ret_settled = 0;
+    for (int i = 0; i < run->opts->cameras; i++) {
+        bool is_live = is_in_state(camera_of(root, i), "live");
+        *ret_live += is_live;
+        *ret_settled += is_live || is_in_state(camera_of(root, i), "refused");
+    }
     return root;
 }
 
 static bool wait_started(struct run *run, struct om_error *err)
 {
-    int live = 0, last = -1;
+    int live = 0, settled = 0, last = -1;
     int64_t progress_us = om_time_mono_us();
     om_progress_label(&run->progress, "cameras start");
-    while (live < run->opts->cameras) {
+    while (settled < run->opts->cameras) {
         om_time_sleep_us(OM_SECOND);
         if (!om_child_is_running(&run->server)) {
             om_error_set(err, OM_INTERNAL, "the server ended; see %s", run->log_path);
             return false;
         }
-        if (!count_started(run, &live, err))
+        if (!count_started(run, &live, &settled, err))
             return false;
-        if (live != last)
+        if (settled != last)
             progress_us = om_time_mono_us();
-        last = live;
+        last = settled;
         if (om_time_mono_us() - progress_us > START_TIMEOUT_US)
             break;  // the others were refused, or cannot be held
         om_progress_show(&run->progress, live, (double)live / run->opts->cameras);
@@ -260,23 +268,22 @@ static bool wait_started(struct run *run, struct om_error *err)
 }
 
 // Notes who is held and, of the others, why not.
-static bool take_stock(struct run *run, struct om_run_counts *counts, bool is_first,
+static bool take_stock(struct run *run, struct om_run_counts counts[OM_REELS_MAX], bool is_first,
                        struct om_error *err)
 {
     om_auto_json root = ask_cameras(run, err);
     if (!root)
         return false;
-    *counts = (struct om_run_counts){0};
     for (int i = 0; i < run->opts->cameras; i++) {
         const struct om_json *cam = camera_of(root, i);
         if (is_first) {
-            run->is_held[i] = is_live(cam);
+            run->is_held[i] = is_in_state(cam, "live");
             run->result->cameras_held += run->is_held[i];
         }
         if (run->is_held[i])
-            add_camera(counts, cam);
+            add_camera(&counts[i % run->opts->reels->count], cam);
         else if (is_first)
-            note_reason(run->result, om_json_as_str(om_json_get(cam, "state"), OM_STR("")),
+            note_reason(run->result, i, om_json_as_str(om_json_get(cam, "state"), OM_STR("")),
                         om_json_as_str(om_json_get(cam, "reason"), OM_STR("")));
     }
     return true;
@@ -357,7 +364,7 @@ static bool measure(struct run *run, struct om_error *err)
     struct om_recorder *recorder = om_recorder_start(run->port, run->results_path, err);
     if (!recorder)
         return false;
-    bool is_ok = take_stock(run, &run->counts_before, true, err);
+    bool is_ok = take_stock(run, run->before_counts, true, err);
     note_sessions(run);
     om_child_usage(&run->server, &run->before);
     om_child_usage(&run->sim, &run->sim_before);
@@ -366,7 +373,7 @@ static bool measure(struct run *run, struct om_error *err)
     om_child_usage(&run->server, &run->after);
     om_child_usage(&run->sim, &run->sim_after);
     run->to_us = om_time_mono_us();
-    is_ok = is_ok && take_stock(run, &run->counts_after, false, err) &&
+    is_ok = is_ok && take_stock(run, run->after_counts, false, err) &&
             pass_time(run, "waiting for the last results", DRAIN_US, err);
     note_restarts(run);
     is_ok = is_ok && count_lost(run, err);
@@ -447,10 +454,21 @@ static bool score_all(struct run *run, struct om_error *err)
     return is_ok;
 }
 
+static void add_counts(struct om_run_counts *sum, const struct om_run_counts *more, int sign)
+{
+    sum->live += sign * more->live;
+    sum->packets += sign * more->packets;
+    sum->decoded += sign * more->decoded;
+    sum->detected += sign * more->detected;
+    sum->skipped += sign * more->skipped;
+    sum->corrupt += sign * more->corrupt;
+    sum->reconnects += sign * more->reconnects;
+    sum->stalls += sign * more->stalls;
+}
+
 static void fill_result(struct run *run)
 {
     struct om_run_result *result = run->result;
-    const struct om_run_counts *a = &run->counts_before, *b = &run->counts_after;
     result->cameras_refused = run->opts->cameras - result->cameras_held;
     result->seconds = (double)(run->to_us - run->from_us) / OM_SECOND;
     result->cpu_s = (double)(run->after.cpu_us - run->before.cpu_us) / OM_SECOND;
@@ -458,16 +476,11 @@ static void fill_result(struct run *run)
     result->rss_bytes = run->after.rss_bytes;
     result->rss_max_bytes = run->after.rss_max_bytes;
     result->threads = run->after.threads;
-    result->counts = (struct om_run_counts){
-        .live = b->live,
-        .packets = b->packets - a->packets,
-        .decoded = b->decoded - a->decoded,
-        .detected = b->detected - a->detected,
-        .skipped = b->skipped - a->skipped,
-        .corrupt = b->corrupt - a->corrupt,
-        .reconnects = b->reconnects - a->reconnects,
-        .stalls = b->stalls - a->stalls,
-    };
+    for (int i = 0; i < run->opts->reels->count; i++) {
+        add_counts(&result->reel_counts[i], &run->after_counts[i], 1);
+        add_counts(&result->reel_counts[i], &run->before_counts[i], -1);
+        add_counts(&result->counts, &result->reel_counts[i], 1);
+    }
 }
 
 // ---- the whole ---------------------------------------------------------------------------------

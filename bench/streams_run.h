@@ -53,7 +53,9 @@ struct om_run_result {
     int restarts;                 // sessions of held cameras that began anew in the measured time
     double sim_late_ms_max;       // how late the simulator sent a picture, at most
     int64_t results;              // reports that came in
-    struct om_score score[OM_REELS_MAX];  // by reel
+    // By reel.
+    struct om_score score[OM_REELS_MAX];
+    struct om_run_counts reel_counts[OM_REELS_MAX];  // of the measured time
 };
 void om_run_result_finish(struct om_run_result *result);  // accepts an all-zero struct
 
