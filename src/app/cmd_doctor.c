@@ -11,9 +11,12 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/machine.h"
 #include "conf/config.h"
 #include "infer/nvml.h"
 #include "infer/ort.h"
+#include "pipeline/budget.h"
+#include "pipeline/contract.h"
 #include "pipeline/options.h"
 
 struct check {
@@ -97,6 +100,26 @@ static void check_cards(struct check *check)
                  "--infer-providers cuda uses it, with an ONNX Runtime that has CUDA");
 }
 
+// Without a model, which only a server has loaded.
+static void check_limits(struct check *check, const struct om_conf *conf)
+{
+    struct om_costs costs = om_costs_default;
+    struct om_machine machine;
+    struct om_contract contract;
+    om_auto_buf text;
+    om_costs_calibrate(&costs);
+    om_machine_read("", &machine);
+    om_auto(om_budget)
+        budget = om_budget_create(om_conf_section(conf, &om_limits_opt_group), &machine, &costs);
+    om_budget_contract(budget, &contract);
+    om_buf_init(&text, 1024);
+    om_contract_text(&contract, &text);
+    check->is_good = contract.cameras_max > 0;
+    snprintf(check->text, sizeof(check->text), "motion only, %.200s", om_buf_text(&text));
+    if (!check->is_good)
+        snprintf(check->hint, sizeof(check->hint), "raise limits.cpu or limits.memory");
+}
+
 static void print_checks(const struct check *checks, int n, bool json)
 {
     om_auto_buf out;
@@ -135,8 +158,13 @@ int om_cmd_doctor(int argc, char **argv)
     enum om_args_result parsed = om_args_parse(&args, argc, argv);
     if (parsed != OM_ARGS_OK)
         return parsed == OM_ARGS_DONE ? EX_OK : EX_USAGE;
-    struct check checks[6] = {{.name = "config"}, {.name = "home"},    {.name = "engine"},
-                              {.name = "files"},  {.name = "cameras"}, {.name = "cards"}};
+    struct check checks[7] = {{.name = "config"},
+                              {.name = "home"},
+                              {.name = "engine"},
+                              {.name = "files"},
+                              {.name = "cameras"},
+                              {.name = "cards"},
+                              {.name = "limits", .is_good = true}};
     struct om_error err = {0};
     om_conf_register(om_pipeline_opt_groups);
     om_auto(om_conf) conf = om_conf_load(NULL, &err);
@@ -147,6 +175,8 @@ int om_cmd_doctor(int argc, char **argv)
     check_files(&checks[3]);
     check_cameras(&checks[4]);
     check_cards(&checks[5]);
+    if (conf)
+        check_limits(&checks[6], conf);
     bool is_good = true;
     for (size_t i = 0; i < OM_ARRAY_LEN(checks); i++)
         is_good = is_good && checks[i].is_good;
