@@ -22,7 +22,7 @@ enum { REPORT_BYTES_MAX = 1 << 20, CPUINFO_BYTES_MAX = 1 << 22 };
 
 static const struct om_bench *const benches[] = {
     &om_bench_engine, &om_bench_latency, &om_bench_decode, &om_bench_memory,  &om_bench_reconnect,
-    &om_bench_fleet,  &om_bench_rtsp,    &om_bench_gate,   &om_bench_streams,
+    &om_bench_fleet,  &om_bench_rtsp,    &om_bench_gate,   &om_bench_streams, &om_bench_pack,
 };
 
 static int compare(const void *a, const void *b)

@@ -46,6 +46,7 @@ extern const struct om_bench om_bench_fleet;
 extern const struct om_bench om_bench_rtsp;
 extern const struct om_bench om_bench_gate;
 extern const struct om_bench om_bench_streams;
+extern const struct om_bench om_bench_pack;
 
 // The workload of the options: a video (of the data folder, the biggest H.264 one by name, or
 // "test:").

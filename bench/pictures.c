@@ -50,6 +50,21 @@ static struct om_frame *scale(struct scaler *scaler, const struct om_frame *from
                          om_frame_plane_mut(to, 2)};
     (void)sws_scale(scaler->sws, from->plane, from->stride, 0, from->height, planes, to->stride);
     to->seq = (uint64_t)scaler->done;
+    to->pts_us = from->pts_us;
+    to->epoch = from->epoch;
+    // Planes keep their range and matrix; what comes as RGB lands in studio range.
+    bool has_planes = from->format != OM_PIX_RGB24 && from->format != OM_PIX_GREY;
+    to->is_full_range = has_planes && from->is_full_range;
+    to->matrix = has_planes ? from->matrix : OM_MATRIX_BT601;
+    return to;
+}
+
+struct om_frame *om_bench_picture_scale(const struct om_frame *from, int width, int height)
+{
+    const struct om_bench_pictures_opts opts = {.width = width, .height = height};
+    struct scaler scaler = {.opts = &opts};
+    struct om_frame *to = scale(&scaler, from);
+    sws_freeContext(scaler.sws);
     return to;
 }
 

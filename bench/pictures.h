@@ -21,6 +21,9 @@ typedef bool om_bench_picture_fn(void *ctx, struct om_frame *frame);
 bool om_bench_pictures(const struct om_bench_pictures_opts *opts, om_bench_picture_fn *fn,
                        void *ctx, struct om_error *err);
 
+// One picture at another size, as I420 and not turned; NULL when memory is out.
+struct om_frame *om_bench_picture_scale(const struct om_frame *from, int width, int height);
+
 // Writes them as an H.264 clip of 25 frames/s as cameras make it (a key frame every two seconds, no
 // B-frames) to `path` (.mp4).
 bool om_bench_clip_make(const struct om_bench_pictures_opts *opts, const char *path,

@@ -3,6 +3,7 @@
 
 #include "infer/engine.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "infer/spot_model.h"
 #include "media/frame.h"
 
 enum { CAMERAS = 4, FRAMES = 60 };
@@ -177,11 +179,168 @@ static void check_looks(const char *shared)
     om_slot_close(slot);
 }
 
+// ---- packed, on a network made here ------------------------------------------------------------
+
+enum { PACKED = 10, LOOKS_EACH = 200, REOPENINGS = 12 };
+
+// A camera whose only bright spot lies at a place of its own.
+struct watcher {
+    struct om_slot *slot;
+    struct om_frame *frame;
+    struct om_region spot;
+    atomic_int answers, together;
+    enum om_status wanted;
+};
+
+static void on_spot(void *ctx, struct om_slot_result *result)
+{
+    struct watcher *w = ctx;
+    const struct om_detections *found = &result->result->detections;
+
+    om_assert(result->status == w->wanted && result->frame == w->frame);
+    om_assert((result->status == OM_OK) == (found->count > 0));
+    for (int i = 0; i < found->count; i++) {  // nobody gets what is another's
+        float x = found->items[i].box.x + found->items[i].box.w / 2;
+        float y = found->items[i].box.y + found->items[i].box.h / 2;
+        om_assert(fabsf(x - (float)(w->spot.x + w->spot.w / 2)) < (float)w->spot.w);
+        om_assert(fabsf(y - (float)(w->spot.y + w->spot.h / 2)) < (float)w->spot.h);
+    }
+    om_frame_unref(&result->frame);
+    atomic_fetch_add(&w->together, result->looks > 1);
+    atomic_fetch_add(&w->answers, 1);
+}
+
+static void watcher_init(struct watcher *w, struct om_engine *engine, int i)
+{
+    *w = (struct watcher){.spot = {60 + 40 * i, 40 + 20 * i, 40, 30}};
+    w->frame = om_frame_alloc(OM_PIX_GREY, 640, 360);
+    w->frame->is_full_range = true;
+    uint8_t *luma = om_frame_plane_mut(w->frame, 0);
+    memset(luma, 0, (size_t)w->frame->stride[0] * 360);
+    for (int y = w->spot.y; y < w->spot.y + w->spot.h; y++)
+        memset(luma + (ptrdiff_t)y * w->frame->stride[0] + w->spot.x, 255, (size_t)w->spot.w);
+    if (i == 3) {
+        w->frame->format = OM_PIX_YUYV;
+        w->wanted = OM_UNSUPPORTED;
+    }
+    struct om_slot_opts opts = {.detect = {0.5f, 1, false, 300}, .priority = i % 2, .weight = 1};
+    w->slot = om_slot_open(engine, &opts, on_spot, w);
+}
+
+static void look_once(struct watcher *w, int64_t linger_us)
+{
+    struct om_look look = {
+        .frame = om_frame_ref(w->frame), .regions = {1, {w->spot}}, .linger_us = linger_us};
+    om_slot_look(w->slot, &look);
+}
+
+static void wait_idle(struct watcher *watchers, int count)
+{
+    for (int i = 0; i < count; i++)
+        while (om_slot_is_busy(watchers[i].slot))
+            om_time_sleep_us(100);
+}
+
+static void feed_spots(void *ctx)
+{
+    for (int i = 0; i < LOOKS_EACH; i++) {
+        look_once(ctx, i % 3 ? 0 : 2000);
+        om_time_sleep_us(200);
+    }
+}
+
+// Opens, asks, closes, while others share its runs.
+static void come_and_go(void *ctx)
+{
+    struct om_engine *engine = ctx;
+    for (int i = 0; i < REOPENINGS; i++) {
+        struct watcher w;
+        watcher_init(&w, engine, i == 3 ? 4 : i);
+        look_once(&w, 0);
+        look_once(&w, 50000);
+        if (i % 2)
+            om_time_sleep_us(1000);
+        om_slot_close(w.slot);
+        int before = atomic_load(&w.answers);
+        om_time_sleep_us(500);
+        om_assert(atomic_load(&w.answers) == before);
+        om_frame_unref(&w.frame);
+    }
+}
+
+static void check_packed(int workers)
+{
+    struct om_error err;
+    struct watcher watchers[PACKED];
+    struct om_thread threads[PACKED + 1] = {0};
+    om_auto(om_engine) engine = om_engine_create(
+        spot_model_create(SPOT_CELL), &(struct om_engine_opts){.workers = workers}, &err);
+    int together = 0;
+
+    for (int i = 0; i < PACKED; i++) {
+        watcher_init(&watchers[i], engine, i);
+        om_assert(om_thread_start(&threads[i], "feed", 0, feed_spots, &watchers[i]));
+    }
+    om_assert(om_thread_start(&threads[PACKED], "visit", 0, come_and_go, engine));
+    for (int i = 0; i <= PACKED; i++)
+        om_thread_join(&threads[i]);
+    wait_idle(watchers, PACKED);
+    for (int i = 0; i < PACKED; i++) {
+        struct om_slot_stats stats = om_slot_stats(watchers[i].slot);
+        om_assert(stats.put == LOOKS_EACH && stats.run + stats.overwritten == LOOKS_EACH);
+        om_assert((uint64_t)atomic_load(&watchers[i].answers) == stats.run && stats.run > 0);
+        together += atomic_load(&watchers[i].together);
+        om_slot_close(watchers[i].slot);
+        om_frame_unref(&watchers[i].frame);
+    }
+    struct om_engine_stats stats = om_engine_stats(engine);
+    om_assert(together > 0 && stats.looks > stats.runs && stats.canvases == stats.runs);
+    om_assert(stats.used_px > 0 && stats.used_px < stats.canvas_px && stats.waiting == 0);
+    printf("packed, %d workers: %.1f looks a run\n", workers,
+           (double)stats.looks / (double)stats.runs);
+}
+
+// Once warm, a look costs no allocation; one that may wait for company does.
+static void check_steady(void)
+{
+    struct om_error err;
+    struct watcher watchers[PACKED];
+    om_auto(om_engine)
+        engine = om_engine_create(spot_model_create(SPOT_CELL), &(struct om_engine_opts){0}, &err);
+    uint64_t allocs = 0;
+
+    for (int i = 0; i < PACKED; i++)
+        watcher_init(&watchers[i], engine, i);
+    for (int round = 0; round < 30; round++) {
+        if (round == 10)
+            allocs = om_mem_alloc_count();
+        for (int i = 0; i < PACKED; i++)
+            look_once(&watchers[i], 0);
+        wait_idle(watchers, PACKED);
+    }
+    om_assert(om_mem_alloc_count() == allocs);
+    struct om_engine_stats before = om_engine_stats(engine);
+    int64_t start_us = om_time_mono_us();
+    look_once(&watchers[0], 30000);
+    look_once(&watchers[1], 400000);
+    look_once(&watchers[2], 400000);
+    wait_idle(watchers, 3);
+    om_assert(om_time_mono_us() - start_us >= 30000);
+    om_assert(om_engine_stats(engine).runs == before.runs + 1);
+    for (int i = 0; i < PACKED; i++) {
+        om_slot_close(watchers[i].slot);
+        om_frame_unref(&watchers[i].frame);
+    }
+}
+
 int main(void)
 {
     const char *shared = getenv("OMMA_SHARED");
     char path[1024];
 
+    check_packed(1);
+    check_packed(3);
+    check_steady();
     snprintf(path, sizeof(path), "%s/data/models/mnist.onnx", shared ? shared : "");
     if (!shared || !om_file_exists(path)) {
         printf("skipped: no ../shared\n");
