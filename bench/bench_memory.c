@@ -154,7 +154,7 @@ static bool run(const struct om_bench_opts *opts, struct om_bench_report *report
     bool is_ok = om_bench_home_make(&home, err) &&
                  om_quiet_scene_start(&scene, home.path, opts, err) &&
                  om_memory_cameras(&scene, opts, report, err) &&
-                 om_memory_packets(&scene, opts, report, err) &&
+                 (opts->packets == 0 || om_memory_packets(&scene, opts, report, err)) &&
                  measure_feeder(opts, &home, report, err);
     if (is_ok)
         measure_pool(report);

@@ -195,7 +195,7 @@ bool om_memory_cameras(const struct om_quiet_scene *scene, const struct om_bench
 {
     struct rig rig = {.scene = scene, .model = opts->model};
     bool is_ok = rig_start(&rig, err) && measure_cameras(&rig, opts, report, err) &&
-                 measure_adds(&rig, opts, report, err);
+                 (opts->adds == 0 || measure_adds(&rig, opts, report, err));
     rig_finish(&rig);
     return is_ok;
 }
