@@ -361,6 +361,8 @@ static void follow(struct om_stages *stages, const struct result *result)
         .detections = &result->detections,
         .looked = looked,
         .looked_count = looked_boxes(&result->looked, looked),
+        .width = (float)om_frame_upright_width(frame),
+        .height = (float)om_frame_upright_height(frame),
     };
     om_tracker_update_looked(stages->tracker, frame->pts_us, frame->wall_us, &look, &stages->tracks,
                              NULL);

@@ -33,6 +33,7 @@ static const float IOU_SAME_OBJECT = 0.7F;
 static const float IOU_SAME_TRACK = 0.85F;  // a lost track so near to one that is seen was that one
 static const float IOU_IN_PLACE = 0.75F;    // with the box it had when it last moved
 static const float GAIN_MIN = 1e-3F;
+static const float GONE_SHARE_MAX = 0.4F;    // of a box that is still in the picture
 static const float LOOKED_SHARE_MIN = 0.8F;  // of a box that must lie in what was looked at
 // After a pause nobody knows the way: no track is led further than this on its last speed.
 static const float PREDICT_S_MAX = 2;
@@ -353,6 +354,12 @@ static void predict(struct om_tracker *tracker, const struct om_motion *motion)
 
 static bool was_looked_at(const struct om_tracker_look *look, struct om_box box)
 {
+    if (look->width > 0) {
+        struct om_box visible = om_box_clip(box, look->width, look->height);
+        if (om_box_area(visible) < GONE_SHARE_MAX * om_box_area(box))
+            return true;  // it went out, and whoever looked would not have seen it
+        box = visible;
+    }
     for (int i = 0; i < look->looked_count; i++) {
         if (om_box_intersection(look->looked[i], box) >= LOOKED_SHARE_MIN * box.w * box.h)
             return true;

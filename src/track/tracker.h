@@ -54,7 +54,8 @@ struct om_tracker_look {
     const struct om_detections *detections;
     const struct om_motion *motion;  // may be NULL
     const struct om_box *looked;
-    int looked_count;  // 0: the whole picture
+    int looked_count;     // 0: the whole picture
+    float width, height;  // of the picture; 0 = not known. Who has left it is missing from it
 };
 void om_tracker_update_looked(struct om_tracker *tracker, int64_t pts_us, int64_t wall_us,
                               const struct om_tracker_look *look, struct om_tracks *ret_tracks,
