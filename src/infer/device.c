@@ -147,9 +147,12 @@ static const struct om_opt infer_opts[] = {
      "where models run, best first: cpu, cuda, tensorrt, openvino; cards as in cuda:0,cuda:1,cpu",
      NULL, true},
     {"threads", OM_OPT_INT, FIELD(threads), 0, 64, "0",
-     "threads of one run on the CPU; 0 = as many as there are cores, at most 4", NULL, true},
+     "threads of one run on the CPU; 0 = one, or the cores, at most 4, where a card is asked first",
+     NULL, true},
     {"instances", OM_OPT_INT, FIELD(instances), 0, 16, "0",
-     "runs of one model at the same time on each device; 0 = one", NULL, true},
+     "runs of one model at the same time on each device; 0 = the cores, at most 4, or one on a "
+     "card",
+     NULL, true},
     {"fp16", OM_OPT_BOOL, FIELD(fp16), 0, 1, "no",
      "TensorRT and OpenVINO compute in half precision: faster, scores may move a little", NULL,
      true},
@@ -167,13 +170,18 @@ const struct om_opt_group om_infer_opt_group = {
     .opts = infer_opts,
 };
 
+// On the CPU runs of one thread side by side: measured on two cores, 15.4 ms of CPU time a picture
+// and 128 pictures a second against 21.5 ms and 68 with two threads in one run, at the same time
+// for a picture alone (omma bench latency, by_shape).
 void om_infer_opts_choose(struct om_infer_opts *opts, int cores)
 {
-    enum { THREADS_MAX = 4 };
+    enum { SIDE_BY_SIDE_MAX = 4 };
+    int wide = OM_CLAMP(cores, 1, (int)SIDE_BY_SIDE_MAX);
+    bool is_cpu_only = !opts->providers || strcmp(opts->providers, "cpu") == 0;
     if (opts->threads == 0)
-        opts->threads = OM_CLAMP(cores, 1, (int)THREADS_MAX);
+        opts->threads = is_cpu_only ? 1 : wide;
     if (opts->instances == 0)
-        opts->instances = 1;
+        opts->instances = is_cpu_only ? wide : 1;
 }
 
 // ---- counters ----------------------------------------------------------------------------------

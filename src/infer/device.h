@@ -54,7 +54,8 @@ struct om_infer_opts {
     int64_t device_memory;  // bytes that one model may take on one card; 0 = no bound
 };
 extern const struct om_opt_group om_infer_opt_group;
-// Fills in what is to be chosen (0), for a machine with `cores`.
+// Fills in what is to be chosen (0), for a machine with `cores`: on the CPU alone runs of one
+// thread, as many as cores.
 void om_infer_opts_choose(struct om_infer_opts *opts, int cores);
 
 // ---- counters ----------------------------------------------------------------------------------
