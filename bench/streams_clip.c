@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "bench/streams_child.h"
@@ -15,13 +16,14 @@
 #include "media/frame.h"
 #include "media/thumb.h"
 #include "motion/camera_motion.h"
+#include "motion/watch.h"
 #include "source/test_scene.h"
 
 enum {
     TEST_SCENE_STEP = 5,  // its pictures are 25 a second
     TEST_PICTURES = 60 * OM_CLIP_FPS,
     STILL_SAMPLES = 31,
-    NOISE_SPREAD = 4,  // times the middle deviation: 2.7 standard deviations
+    NOISE_STEP = 7,  // every so many samples tell the noise
 };
 
 const char om_ffmpeg_path[] = "/usr/bin/ffmpeg";
@@ -29,6 +31,11 @@ const char om_ffmpeg_path[] = "/usr/bin/ffmpeg";
 // A camera that rides: more of its pictures than this are shifted by more than that many pixels.
 static const double ride_share_max = 0.5;
 static const float ride_shift_px = 3;
+// From the middle deviation to the standard deviation of the noise that is drawn. Normal noise would
+// be 1.48 times; what cameras send has gone through an encoder already, whose errors stand still for
+// most of that, and drawing all of it anew in every picture would make quiet streams noisier than
+// the moving pieces of the same clip.
+static const float MIDDLE_TO_STD = 0.4F;
 
 void om_clip_finish(struct om_clip *clip)
 {
@@ -36,7 +43,6 @@ void om_clip_finish(struct om_clip *clip)
     om_free(clip->moves);
     om_free(clip->is_quiet);
     om_free(clip->still);
-    om_free(clip->noise);
     *clip = (struct om_clip){0};
 }
 
@@ -173,6 +179,33 @@ static bool look(struct om_clip *clip, struct om_oracle *oracle, struct om_oracl
     return true;
 }
 
+// Which pictures differ from the one before, or from the one a second before: what the detector
+// does not know moves too, and a quiet stretch shall have none of it.
+static bool find_still(struct om_clip *clip, bool *is_still)
+{
+    struct om_watch_opts opts;
+    struct om_watch_result motion;
+    static uint8_t luma[OM_THUMB_PIXELS_MAX];
+    struct om_thumb thumb = {.luma = luma};
+    om_watch_opts_default(&opts);
+    om_auto(om_watch) watch = om_watch_create(&opts);
+    for (int i = 0; i < clip->count; i++) {
+        is_still[i] = true;
+        om_watch_restart(watch);
+        for (int k = OM_CLIP_FPS; k >= 0; k -= k == 1 ? 1 : OM_CLIP_FPS - 1) {
+            om_auto_ref(om_frame) frame = om_clip_frame(picture_at(clip, OM_MAX(i - k, 0)));
+            if (!frame)
+                return false;
+            frame->pts_us = (int64_t)(i + OM_CLIP_FPS - k) * OM_SECOND / OM_CLIP_FPS;
+            om_thumb_size(frame->width, frame->height, &thumb.width, &thumb.height);
+            om_thumb_fill(&thumb, frame);
+            om_watch_update(watch, &thumb, &motion);
+            is_still[i] = is_still[i] && !motion.has_motion;
+        }
+    }
+    return true;
+}
+
 bool om_clip_judge(struct om_clip *clip, struct om_oracle *oracle, const char *key,
                    struct om_error *err)
 {
@@ -190,11 +223,17 @@ bool om_clip_judge(struct om_clip *clip, struct om_oracle *oracle, const char *k
     om_oracle_follow(&view, view.count, OM_CLIP_FPS, &paths);
     clip->moves = om_new_array(bool, (size_t)clip->count);
     clip->is_quiet = om_new_array(bool, (size_t)clip->count);
+    if (!find_still(clip, clip->is_quiet)) {
+        om_error_set(err, OM_NO_MEMORY, "no memory for a picture");
+        om_paths_finish(&paths);
+        om_oracle_view_finish(&view);
+        return false;
+    }
     int moving = 0;
     for (int i = 0; i < clip->count; i++) {
         int64_t t_us = (int64_t)i * OM_SECOND / OM_CLIP_FPS;
         clip->moves[i] = om_paths_moves(&paths, t_us);
-        clip->is_quiet[i] = !om_paths_stirs(&paths, t_us);
+        clip->is_quiet[i] = clip->is_quiet[i] && !om_paths_stirs(&paths, t_us);
         moving += clip->moves[i];
     }
     clip->activity = (double)moving / clip->count;
@@ -222,39 +261,38 @@ static uint8_t middle_of(const struct om_clip *clip, size_t p, int from)
     return levels[samples / 2];
 }
 
-static uint8_t usual_noise(const struct om_clip *clip)
+// What is usual: where things pass all the time the spread is theirs, not the noise's.
+static float usual_noise(const struct om_clip *clip)
 {
     int64_t counts[256] = {0}, below = 0;
     int usual = 0;
-    for (size_t p = 0; p < OM_CLIP_PICTURE_BYTES; p++)
-        counts[clip->noise[p]]++;
-    while (below + counts[usual] < OM_CLIP_PICTURE_BYTES / 2)
+    for (size_t p = 0; p < OM_CLIP_PICTURE_BYTES; p += NOISE_STEP)
+        counts[middle_of(clip, p, clip->still[p])]++;
+    while (below + counts[usual] < (int64_t)OM_CLIP_PICTURE_BYTES / NOISE_STEP / 2)
         below += counts[usual++];
-    return (uint8_t)usual;
+    return MIDDLE_TO_STD * (float)usual;
 }
 
-// Where things pass all the time the spread is theirs, not the noise's: what is usual elsewhere
-// bounds it.
 void om_clip_make_still(struct om_clip *clip)
 {
     if (clip->still)
         return;
     clip->still = om_alloc(1, OM_CLIP_PICTURE_BYTES);
-    clip->noise = om_alloc(1, OM_CLIP_PICTURE_BYTES);
-    for (size_t p = 0; p < OM_CLIP_PICTURE_BYTES; p++) {
+    for (size_t p = 0; p < OM_CLIP_PICTURE_BYTES; p++)
         clip->still[p] = middle_of(clip, p, 0);
-        clip->noise[p] = middle_of(clip, p, clip->still[p]);
-    }
-    int noise_max = NOISE_SPREAD * usual_noise(clip) + 1;
-    for (size_t p = 0; p < OM_CLIP_PICTURE_BYTES; p++) {
-        int noise = NOISE_SPREAD * clip->noise[p] + 1;
-        clip->noise[p] = (uint8_t)OM_MIN(noise, noise_max);
-    }
+    clip->noise_std = usual_noise(clip);
 }
 
+// The sum of three even numbers is normal enough for noise.
 void om_clip_draw_still(const struct om_clip *clip, int i, uint8_t *picture)
 {
-    const uint8_t *from = picture_at(clip, i);
-    for (size_t p = 0; p < OM_CLIP_PICTURE_BYTES; p++)
-        picture[p] = abs(from[p] - clip->still[p]) <= clip->noise[p] ? from[p] : clip->still[p];
+    struct om_rand rand;
+    om_rand_init(&rand, (uint64_t)i);
+    for (size_t p = 0; p < OM_CLIP_PICTURE_BYTES; p++) {
+        uint64_t bits = om_rand_u64(&rand);
+        float even = (float)(bits & 0xffff) + (float)(bits >> 16 & 0xffff) +
+                     (float)(bits >> 32 & 0xffff) - 1.5F * 0xffff;
+        float level = (float)clip->still[p] + 2 * clip->noise_std * even / 0xffff;
+        picture[p] = (uint8_t)OM_CLAMP(level + 0.5F, 0, 255);
+    }
 }

@@ -35,7 +35,7 @@ struct om_clip {
     bool *is_quiet;   // owned: whether nothing at all does
     double activity;  // share of them
     uint8_t *still;   // owned: temporal median; NULL before om_clip_make_still()
-    uint8_t *noise;   // owned: how far each sample may be off it and still be noise
+    float noise_std;  // of its samples, in levels
 };
 void om_clip_finish(struct om_clip *clip);  // accepts an all-zero struct
 
@@ -47,9 +47,9 @@ OM_MUST_USE enum om_status om_clip_read(struct om_clip *clip, const char *path,
 // Lets the oracle find where something moves; `key` names the clip in its cache.
 OM_MUST_USE bool om_clip_judge(struct om_clip *clip, struct om_oracle *oracle, const char *key,
                                struct om_error *err);
-// Makes `still` and `noise`.
+// Makes `still` and `noise_std`.
 void om_clip_make_still(struct om_clip *clip);
-// `still` with the noise that picture `i` has: what differs more is something that passes by.
+// `still` with noise as the clip has it, drawn anew for each `i`.
 void om_clip_draw_still(const struct om_clip *clip, int i, uint8_t *picture);
 // A frame with a copy of an I420 picture with tight rows.
 OM_MUST_USE struct om_frame *om_clip_frame(const uint8_t *picture);

@@ -29,7 +29,7 @@ enum {
     ACTIVE_WANTED = 40,  // pictures with motion in a reel, if that many fit
     WARM_PICTURES = 5 * OM_CLIP_FPS,
     TRIES = 3,
-    RECIPE = 3,  // counts up when the same clip would give another reel
+    RECIPE = 5,  // counts up when the same clip would give another reel
 };
 
 static const double near_enough = 0.25;  // share of the activity that a reel may be off by
