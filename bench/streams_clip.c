@@ -31,10 +31,10 @@ const char om_ffmpeg_path[] = "/usr/bin/ffmpeg";
 // A camera that rides: more of its pictures than this are shifted by more than that many pixels.
 static const double ride_share_max = 0.5;
 static const float ride_shift_px = 3;
-// From the middle deviation to the standard deviation of the noise that is drawn. Normal noise would
-// be 1.48 times; what cameras send has gone through an encoder already, whose errors stand still for
-// most of that, and drawing all of it anew in every picture would make quiet streams noisier than
-// the moving pieces of the same clip.
+// From the middle deviation to the standard deviation of the noise that is drawn. Normal noise
+// would be 1.48 times; what cameras send has gone through an encoder already, whose errors stand
+// still for most of that, and drawing all of it anew in every picture would make quiet streams
+// noisier than the moving pieces of the same clip.
 static const float MIDDLE_TO_STD = 0.4F;
 
 void om_clip_finish(struct om_clip *clip)
