@@ -16,7 +16,7 @@ import sys
 def library_flags(build_root):
     """The compiler call of one library source, without its input and outputs."""
     commands = json.loads((build_root / "compile_commands.json").read_text())
-    ours = [c for c in commands if "llhttp.a.p" not in c["command"]]
+    ours = [c for c in commands if "libomma.a.p/" in c["command"]]
     words = shlex.split(ours[0]["command"])
     flags = []
     skip = False
