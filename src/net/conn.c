@@ -63,7 +63,13 @@ void om_conn_refused(enum om_refused reason)
 
 void om_conn_finish_exchange(struct om_conn *conn, struct om_exchange *x)
 {
-    int status = x->status;
+    int status;
+    uint64_t bytes;
+    {
+        om_with_lock(&x->lock);  // at the very end a handler may still be answering
+        status = x->status;
+        bytes = x->body_sent;
+    }
     if (status >= 100 && status < 600)
         atomic_fetch_add_explicit(&answers[status / 100], 1, memory_order_relaxed);
     if (om_log_is_on(OM_LOG_DEBUG)) {
@@ -72,7 +78,7 @@ void om_conn_finish_exchange(struct om_conn *conn, struct om_exchange *x)
             .request_id = x->request_id, .latency_ms = latency_ms, .has_latency = true};
         om_str target = om_buf_str(&x->request.target);
         om_log_at(&http_log, OM_LOG_DEBUG, &fields, "%s %s %.*s: %d, %llu bytes", conn->address,
-                  x->request.method, OM_STR_ARG(target), status, (unsigned long long)x->body_sent);
+                  x->request.method, OM_STR_ARG(target), status, (unsigned long long)bytes);
     }
     struct om_exchange *ref = x;
     om_exchange_detach(x);
