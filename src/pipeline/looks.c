@@ -68,6 +68,12 @@ void om_looks_start(struct om_looks *looks)
     memset(looks->cells, 0, sizeof(looks->cells));
 }
 
+void om_looks_wake(struct om_looks *looks)
+{
+    looks->last_us = looks->last_whole_us = OM_TIME_NONE;
+    memset(looks->cells, 0, sizeof(looks->cells));
+}
+
 // ---- parts -------------------------------------------------------------------------------------
 
 static struct om_box part_of(const struct om_look_at *at, const struct om_region *region)
@@ -178,7 +184,8 @@ static bool is_due(const struct om_looks *looks, const struct om_look_at *at,
     if (track->state == OM_TRACK_TENTATIVE)
         return true;
     // A lost one was looked for when there was a look at all.
-    int64_t seen_us = track->state == OM_TRACK_LOST ? looks->last_us : track->last_pts_us;
+    bool was_looked_for = track->state == OM_TRACK_LOST && looks->last_us != OM_TIME_NONE;
+    int64_t seen_us = was_looked_for ? looks->last_us : track->last_pts_us;
     int64_t since_us = at->pts_us - seen_us;
     int64_t gap_us = looks->opts.moving_gap_us;
     if (track->is_stationary && !is_stirred(at, track))
@@ -240,6 +247,8 @@ static enum om_look_kind decide_thrift(struct om_looks *looks, const struct om_l
 {
     if (looks->wants_whole)
         return OM_LOOK_WHOLE;
+    if (looks->last_whole_us == OM_TIME_NONE)  // it just woke: the whole picture has time
+        looks->last_whole_us = at->pts_us;
     bool has_moving = add_due_tracks(looks, at, ret);
     has_moving = add_strange_parts(looks, at, ret) || has_moving;
     if (has_moving && at->pts_us - looks->last_whole_us >= stretched(at, looks->opts.whole_gap_us))

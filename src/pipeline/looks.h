@@ -66,8 +66,10 @@ bool om_looks_are_thrifty(const struct om_looks *looks, bool is_crowded);
 enum om_look_kind { OM_LOOK_NOTHING, OM_LOOK_LATER, OM_LOOK_PARTS, OM_LOOK_WHOLE };
 
 void om_looks_init(struct om_looks *looks, const struct om_looks_opts *opts);
-// The next look is at the whole picture: the stream is new, or was not decoded for a while.
+// The next look is at the whole picture: the stream is new.
 void om_looks_start(struct om_looks *looks);
+// The camera slept: what moves now is looked at at once, wherever it is.
+void om_looks_wake(struct om_looks *looks);
 // What to do with this picture; with OM_LOOK_PARTS *ret holds the parts, in pixels of the stored
 // picture, cut to it. OM_LOOK_LATER: there would be something, but not yet.
 enum om_look_kind om_looks_decide(struct om_looks *looks, const struct om_look_at *at,

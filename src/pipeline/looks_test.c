@@ -90,6 +90,12 @@ static void test_start(void)
         om_assert(step() == OM_LOOK_NOTHING);
     om_looks_start(&rig.looks);
     om_assert(step() == OM_LOOK_WHOLE);
+    // Waking is no start: what moves is looked at, even where looking was in vain before.
+    move_at(200, 100, 40, 80);
+    for (int i = 0; i < 20; i++)
+        (void)step();
+    om_looks_wake(&rig.looks);
+    om_assert(step() == OM_LOOK_PARTS && rig.parts.count == 1);
 }
 
 static void test_strange_motion(void)

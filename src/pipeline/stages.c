@@ -659,7 +659,7 @@ static void catch_up(struct om_stages *stages, const struct om_packet *until)
         discard_frames(stages);
         om_packet_unref(&group[i]);
     }
-    om_looks_start(&stages->looks);
+    om_looks_wake(&stages->looks);
 }
 
 static void decode(struct om_stages *stages, const struct om_mail *mail)
