@@ -25,7 +25,7 @@ enum { ROUNDS = 5, IN_FLIGHT_MAX = 96, SHUFFLES = 3 };
 // What one om_slot_look() asks for.
 struct part {
     int look;
-    struct om_regions regions;
+    struct om_parts parts;
 };
 
 struct parts {
@@ -84,7 +84,7 @@ static void ask(struct lane *lane)
     const struct part *part = &run->parts->items[lane->part];
     om_slot_look(lane->slot,
                  &(struct om_look){.frame = om_frame_ref(run->work->looks[part->look].frame),
-                                   .regions = part->regions});
+                                   .parts = part->parts});
 }
 
 static void on_look(void *ctx, struct om_slot_result *result)
@@ -144,21 +144,22 @@ static struct parts parts_packed(const struct om_pack_work *work)
 {
     struct parts parts = {.in_flight = IN_FLIGHT_MAX};
     for (int i = 0; i < work->count; i++)
-        add_part(&parts, i)->regions = work->looks[i].regions;
+        add_part(&parts, i)->parts = work->looks[i].parts;
     return parts;
 }
 
-// Each region by itself, as the packed side has joined and cut them.
+// Each region by itself, as the packed side has joined and cut them, but as large as in the whole
+// picture.
 static struct parts parts_single(const struct om_pack_work *work, const struct om_pack_rules *rules)
 {
     struct parts parts = {.in_flight = 1};
     struct om_pack_plan plan;
     for (int i = 0; i < work->count; i++) {
-        om_pack_plan_make(rules, work->looks[i].frame, &work->looks[i].regions, &plan);
+        om_pack_plan_make(rules, work->looks[i].frame, &work->looks[i].parts, &plan);
         if (plan.is_whole)
             (void)add_part(&parts, i);
         for (int k = 0; k < plan.count && !plan.is_whole; k++)
-            add_part(&parts, i)->regions = (struct om_regions){1, {plan.tiles[k].core}};
+            add_part(&parts, i)->parts.regions = (struct om_regions){1, {plan.tiles[k].core}};
     }
     return parts;
 }
@@ -212,13 +213,13 @@ static bool is_outside(const struct om_pack_look *look, const struct om_box *box
 {
     float x = box->x + box->w / 2, y = box->y + box->h / 2;
 
-    for (int i = 0; i < look->regions.count; i++) {
-        const struct om_region *r = &look->regions.items[i];
+    for (int i = 0; i < look->parts.regions.count; i++) {
+        const struct om_region *r = &look->parts.regions.items[i];
         if (x >= (float)r->x && y >= (float)r->y && x <= (float)(r->x + r->w) &&
             y <= (float)(r->y + r->h))
             return false;
     }
-    return look->regions.count > 0;
+    return look->parts.regions.count > 0;
 }
 
 static struct om_ap_result judge(const struct om_pack_work *work, const struct om_detections *found)
@@ -255,7 +256,7 @@ static bool measure_accuracy(struct om_engine *engine, const struct om_pack_work
     *ret = (struct accuracy){.looks = work->count, .regions = single.count};
     whole.in_flight = 1;
     for (int i = 0; i < whole.count; i++)
-        whole.items[i].regions.count = 0;
+        whole.items[i].parts = (struct om_parts){0};
     bool is_ok = find(engine, work, &whole, &for_ap, found);
     ret->whole = judge(work, found);
     is_ok = is_ok && find(engine, work, &single, &for_ap, found);

@@ -89,7 +89,7 @@ static void look(struct play *play, const struct om_frame *frame)
     int at = index_of(play, frame->pts_us);
     if (at >= 0 && at < play->count)
         play->decoded[at] = true;
-    om_packet_gate_saw(play->gate, frame->pts_us, result.has_motion);
+    om_packet_gate_saw(play->gate, frame->pts_us, result.is_moving);
 }
 
 static void decode(struct play *play, int from, int to)
@@ -112,11 +112,23 @@ static int group_start(const struct play *play, int at)
     return at;
 }
 
+// As pipeline/stages.c: what stands there when all is quiet is the background of what comes next.
+static void settle(struct play *play)
+{
+    struct om_watch_result result;
+    const struct om_thumb thumb = {play->packets[play->sent]->pts_us, OM_GATE_THUMB_WIDTH,
+                                   OM_GATE_THUMB_HEIGHT, play->luma};
+    om_watch_restart(play->watch);
+    om_watch_update(play->watch, &thumb, &result);
+}
+
 static void play_all(struct play *play)
 {
     for (int i = 0; i < play->count; i++) {
         struct om_gate_judgement judgement = om_packet_gate_judge(play->gate, play->packets[i]);
         play->awake[i] = judgement.verdict == OM_GATE_FULL;
+        if (i > 0 && play->awake[i - 1] && !play->awake[i])
+            settle(play);
         if (judgement.verdict == OM_GATE_KEY)
             decode(play, i, i);
         if (judgement.verdict == OM_GATE_FULL)

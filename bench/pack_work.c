@@ -83,12 +83,12 @@ static void on_look(void *ctx, const struct om_round_look *look, const struct om
     cam->looked = look->looked;
 }
 
-static void follow(struct camera *cam, struct om_frame *frame, const struct om_regions *regions)
+static void follow(struct camera *cam, struct om_frame *frame, const struct om_parts *parts)
 {
     struct om_box looked[OM_REGIONS_MAX];
     struct om_pack_plan plan;
 
-    om_pack_plan_make(&cam->rules, frame, regions, &plan);
+    om_pack_plan_make(&cam->rules, frame, parts, &plan);
     om_round_begin(cam->round, 1);
     const struct om_round_look look = {.frame = frame, .detect = OM_DETECT_OPTS_DEFAULT};
     if (!om_round_add(cam->round, &look, &plan))
@@ -108,7 +108,7 @@ static void follow(struct camera *cam, struct om_frame *frame, const struct om_r
 static bool on_picture(void *ctx, struct om_frame *frame)
 {
     struct camera *cam = ctx;
-    struct om_regions parts = {0};
+    struct om_parts parts = {0};
 
     if (cam->last_us != OM_TIME_NONE && frame->pts_us < cam->last_us + STEP_US * 9 / 10)
         return frame->pts_us >= cam->last_us;  // the video is over when it begins again
@@ -131,12 +131,10 @@ static bool on_picture(void *ctx, struct om_frame *frame)
         .stretch = 1,
     };
     enum om_look_kind kind = om_looks_decide(&cam->looks, &at, &parts);
-    if (kind == OM_LOOK_WHOLE)
-        parts.count = 0;
     if (kind == OM_LOOK_PARTS || kind == OM_LOOK_WHOLE)
         follow(cam, frame, &parts);
     if (kind == OM_LOOK_PARTS && frame->pts_us - cam->first_us >= WARM_UP_US)
-        add_look(cam->work, frame, -1)->regions = parts;
+        add_look(cam->work, frame, -1)->parts = parts;
     return cam->work->count < LOOKS_OF_VIDEO;
 }
 
@@ -224,7 +222,7 @@ static void interleave(struct om_pack_work *work, struct om_pack_work *videos, i
             if (i >= videos[v].count)
                 continue;
             struct om_pack_look *from = &videos[v].looks[i];
-            add_look(work, from->frame, -1)->regions = from->regions;
+            add_look(work, from->frame, -1)->parts = from->parts;
             left++;
         }
     }
@@ -319,7 +317,9 @@ static void add_each(struct labelled *in, struct om_frame *frame, const struct o
             continue;
         int image = in->work->count;
         struct om_region region = shaken(in, objects[i].box);
-        add_look(in->work, frame, image)->regions = (struct om_regions){1, {region}};
+        struct om_parts *parts = &add_look(in->work, frame, image)->parts;
+        parts->regions = (struct om_regions){1, {region}};
+        parts->object_px[0] = sqrtf(om_box_area(objects[i].box));
         for (int k = 0; k < count; k++) {
             struct om_ap_truth truth = {image, objects[k].class_id, objects[k].box,
                                         objects[k].is_crowd, objects[k].is_crowd};
@@ -338,8 +338,10 @@ static void add_together(struct labelled *in, struct om_frame *frame, const stru
     for (int i = 0; i < count; i++) {
         add_truth(in->work, &(struct om_ap_truth){image, objects[i].class_id, objects[i].box,
                                                   objects[i].is_crowd, objects[i].is_crowd});
-        if (look->regions.count < OM_REGIONS_MAX)
-            look->regions.items[look->regions.count++] = shaken(in, objects[i].box);
+        if (look->parts.regions.count == OM_REGIONS_MAX)
+            continue;
+        look->parts.object_px[look->parts.regions.count] = sqrtf(om_box_area(objects[i].box));
+        look->parts.regions.items[look->parts.regions.count++] = shaken(in, objects[i].box);
     }
 }
 

@@ -18,7 +18,7 @@ enum { OM_PACK_WORK_WIDTH = 640, OM_PACK_WORK_HEIGHT = 360 };
 // One look: of one camera at one moment, or of one labelled picture.
 struct om_pack_look {
     struct om_frame *frame;  // counted
-    struct om_regions regions;
+    struct om_parts parts;
     int image;  // of a labelled picture, else -1
 };
 

@@ -22,9 +22,9 @@ enum {
     LINGER_US_MAX = 10000000
 };
 
-// From this share of a canvas on nobody waits for more company; and of the round's room, so much
-// is packed in the order of height.
-#define ENOUGH_SHARE 0.8
+// From so many canvases on nobody waits for more company (some to choose from pack better); and of
+// the round's room, so much is packed in the order of height.
+#define ENOUGH_SHARE 1.25
 #define BY_HEIGHT_SHARE 0.9
 
 struct om_slot {
@@ -430,7 +430,7 @@ void om_slot_look(struct om_slot *slot, struct om_look *look)
     struct om_engine *engine = slot->engine;
     struct om_pack_plan plan;
 
-    om_pack_plan_make(&engine->rules, look->frame, &look->regions, &plan);
+    om_pack_plan_make(&engine->rules, look->frame, &look->parts, &plan);
     int64_t now_us = om_time_mono_us();
     om_mutex_lock(&engine->lock);
     struct om_frame *old = slot->frame;

@@ -40,9 +40,9 @@ struct om_slot_opts {
 
 // What to look at in one frame.
 struct om_look {
-    struct om_frame *frame;     // the reference passes to the engine
-    struct om_regions regions;  // in pixels of the stored picture; count 0 = the whole picture
-    int64_t deadline_us;        // om_time_mono_us() until which the answer is useful; 0 = none
+    struct om_frame *frame;  // the reference passes to the engine
+    struct om_parts parts;   // in pixels of the stored picture
+    int64_t deadline_us;     // om_time_mono_us() until which the answer is useful; 0 = none
     int64_t linger_us;  // how long it may wait for company in its run, to cost less; 0 = not at all
 };
 

@@ -167,8 +167,8 @@ static void check_looks(const char *shared)
     om_auto(om_engine) engine = start(shared, "mnist", 1);
     struct seen seen = {.answers = 0};
     struct om_slot *slot = om_slot_open(engine, &OM_SLOT_OPTS_DEFAULT, on_look, &seen);
-    const struct om_look part = {.regions = {1, {{4, 4, 20, 20}}}};
-    const struct om_look outside = {.regions = {1, {{40, 4, 20, 20}}}};
+    const struct om_look part = {.parts.regions = {1, {{4, 4, 20, 20}}}};
+    const struct om_look outside = {.parts.regions = {1, {{40, 4, 20, 20}}}};
     const struct om_look late = {.deadline_us = om_time_mono_us() - 1};
 
     om_assert(look_at(slot, &seen, &part) == OM_OK && seen.looked.count == 1);
@@ -230,7 +230,7 @@ static void watcher_init(struct watcher *w, struct om_engine *engine, int i)
 static void look_once(struct watcher *w, int64_t linger_us)
 {
     struct om_look look = {
-        .frame = om_frame_ref(w->frame), .regions = {1, {w->spot}}, .linger_us = linger_us};
+        .frame = om_frame_ref(w->frame), .parts.regions = {1, {w->spot}}, .linger_us = linger_us};
     om_slot_look(w->slot, &look);
 }
 

@@ -11,6 +11,8 @@
 
 // From this share of a whole picture's own cost on it is looked at whole: it sees more.
 #define WHOLE_SHARE 0.75
+// No tile is brought below this share of its size, however large its objects.
+#define SHRINK_MIN 0.25
 
 // ---- regions -----------------------------------------------------------------------------------
 
@@ -87,6 +89,21 @@ static struct om_region with_margin(const struct om_pack_rules *rules, const str
     return crop;
 }
 
+// By how much a tile may be smaller than the whole picture's scale, for the objects in it.
+static double shrink_of(const struct om_pack_rules *rules, const struct scales *s, float object_px)
+{
+    double seen_px = (double)object_px * fmin(s->x, s->y);
+
+    return seen_px > rules->object_px && rules->object_px > 0
+               ? fmax(rules->object_px / seen_px, SHRINK_MIN)
+               : 1;
+}
+
+static float smaller_object(float a, float b)
+{
+    return fminf(a, b);  // what is not known is 0: it may be small
+}
+
 static void join(const struct om_pack_rules *rules, const struct scales *s,
                  const struct om_frame *frame, struct om_pack_plan *plan)
 {
@@ -97,6 +114,7 @@ static void join(const struct om_pack_rules *rules, const struct scales *s,
                 continue;
             a->core = around(&a->core, &b->core);
             a->crop = with_margin(rules, s, frame, &a->core);
+            a->object_px = smaller_object(a->object_px, b->object_px);
             *b = plan->tiles[--plan->count];
             i = -1;  // it has grown: look at all of them again
             break;
@@ -109,7 +127,8 @@ static void size_tile(const struct om_pack_rules *rules, const struct scales *s,
 {
     int w = s->is_turned ? tile->crop.h : tile->crop.w,
         h = s->is_turned ? tile->crop.w : tile->crop.h;
-    double x = s->x, y = s->y;
+    double shrink = shrink_of(rules, s, tile->object_px);
+    double x = s->x * shrink, y = s->y * shrink;
 
     if (!rules->is_stretched)
         x = y = fmin(x, fmin((double)rules->width / w, (double)rules->height / h));
@@ -137,8 +156,22 @@ static int area_of(const struct om_pack_rules *rules, const struct om_pack_plan 
     return (int)OM_MIN(area, (int64_t)rules->width * rules->height);
 }
 
+// Two pictures that are wider (or higher) than the input leave much of it empty, and would nearly
+// fit into one together.
+static void shrink_to_half(const struct om_pack_rules *rules, struct om_pack_tile *tile)
+{
+    double half_w = (rules->width - rules->gap_px) / 2,
+           half_h = (rules->height - rules->gap_px) / 2;
+    double scale = fmax(half_w / tile->w, half_h / tile->h);
+
+    if (rules->is_stretched || scale >= 1 || scale < rules->shrink_min)
+        return;
+    tile->w = OM_MAX((int)(tile->w * scale), 1);
+    tile->h = OM_MAX((int)(tile->h * scale), 1);
+}
+
 static void plan_whole(const struct om_pack_rules *rules, const struct om_frame *frame,
-                       struct om_pack_plan *plan)
+                       float object_px, bool may_shrink, struct om_pack_plan *plan)
 {
     struct scales s = scales_of(rules, frame, 1);
     struct om_region whole = {0, 0, frame->width, frame->height};
@@ -146,8 +179,10 @@ static void plan_whole(const struct om_pack_rules *rules, const struct om_frame 
     plan->is_whole = true;
     plan->is_alone = !rules->can_share;
     plan->count = 1;
-    plan->tiles[0] = (struct om_pack_tile){.core = whole, .crop = whole};
+    plan->tiles[0] = (struct om_pack_tile){.core = whole, .crop = whole, .object_px = object_px};
     size_tile(rules, &s, &plan->tiles[0]);
+    if (may_shrink)
+        shrink_to_half(rules, &plan->tiles[0]);
     plan->area_px = plan->is_alone ? rules->width * rules->height : area_of(rules, plan);
 }
 
@@ -162,12 +197,20 @@ static bool fits_alone(const struct om_pack_rules *rules, const struct om_pack_p
     return om_pack_put(&canvas, spots, plan->count);
 }
 
-// Tiles of the regions at this zoom; false when the whole picture is the better way.
+static float smallest_object(const struct om_pack_plan *plan)
+{
+    float object_px = plan->tiles[0].object_px;
+
+    for (int i = 1; i < plan->count; i++)
+        object_px = smaller_object(object_px, plan->tiles[i].object_px);
+    return object_px;
+}
+
+// Tiles of the regions at this zoom; false when the whole picture, `whole`, is the better way.
 static bool plan_tiles(const struct om_pack_rules *rules, const struct om_frame *frame, double zoom,
-                       struct om_pack_plan *plan)
+                       const struct om_pack_plan *whole, struct om_pack_plan *plan)
 {
     struct scales s = scales_of(rules, frame, zoom);
-    struct om_pack_plan whole;
 
     for (int i = 0; i < plan->count; i++)
         plan->tiles[i].crop = with_margin(rules, &s, frame, &plan->tiles[i].core);
@@ -175,10 +218,9 @@ static bool plan_tiles(const struct om_pack_rules *rules, const struct om_frame 
     for (int i = 0; i < plan->count; i++)
         size_tile(rules, &s, &plan->tiles[i]);
     sort_taller_first(plan);
-    plan_whole(rules, frame, &whole);
     plan->area_px = area_of(rules, plan);
     // What is zoomed in costs more on purpose.
-    return plan->area_px <= WHOLE_SHARE * zoom * zoom * whole.area_px && fits_alone(rules, plan);
+    return plan->area_px <= WHOLE_SHARE * zoom * zoom * whole->area_px && fits_alone(rules, plan);
 }
 
 // Everything that was asked for in one part of its own, grown to the input's own size: enlarging
@@ -214,26 +256,34 @@ static void plan_alone(const struct om_pack_rules *rules, const struct om_frame 
 }
 
 void om_pack_plan_make(const struct om_pack_rules *rules, const struct om_frame *frame,
-                       const struct om_regions *regions, struct om_pack_plan *ret)
+                       const struct om_parts *parts, struct om_pack_plan *ret)
 {
+    const struct om_regions *regions = &parts->regions;
+    struct om_pack_plan whole = {0};
+
     ret->is_whole = ret->is_alone = false;
     ret->count = ret->area_px = 0;
     if (frame->width < 1 || frame->height < 1)
         return;
     if (regions->count == 0) {
-        plan_whole(rules, frame, ret);
+        plan_whole(rules, frame, parts->object_px[0], parts->may_shrink, ret);
         return;
     }
     int count = rules->is_exact ? 1 : OM_MIN(regions->count, (int)OM_REGIONS_MAX);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        ret->tiles[ret->count].object_px = parts->object_px[i];
         ret->count += cut(frame, &regions->items[i], &ret->tiles[ret->count].core);
+    }
     if (ret->count == 0)
         return;
-    if (rules->is_exact || !rules->can_share)
+    if (rules->is_exact || !rules->can_share) {
         plan_alone(rules, frame, ret);
-    else if (!plan_tiles(rules, frame, rules->zoom, ret) &&
-             (rules->zoom <= 1 || !plan_tiles(rules, frame, 1, ret)))
-        plan_whole(rules, frame, ret);
+        return;
+    }
+    plan_whole(rules, frame, smallest_object(ret), parts->may_shrink, &whole);
+    if (!plan_tiles(rules, frame, rules->zoom, &whole, ret) &&
+        (rules->zoom <= 1 || !plan_tiles(rules, frame, 1, &whole, ret)))
+        *ret = whole;
 }
 
 // ---- places ------------------------------------------------------------------------------------

@@ -26,14 +26,22 @@ struct om_pack_rules {
     double margin;      // context on each side of a part, as a share of the side ...
     int margin_min_px;  // ... and at least so many pixels of the input
     int gap_px;         // between parts
+    double object_px;   // objects need not be seen larger than this many pixels of the input
+    double shrink_min;  // scale a whole picture may be brought to so that two share a canvas
 };
 #define OM_PACK_RULES_DEFAULT                                                                      \
-    ((struct om_pack_rules){.zoom = 1, .margin = 0.18, .margin_min_px = 10, .gap_px = 4})
+    ((struct om_pack_rules){.zoom = 1,                                                             \
+                            .margin = 0.18,                                                        \
+                            .margin_min_px = 10,                                                   \
+                            .gap_px = 4,                                                           \
+                            .object_px = 72,                                                       \
+                            .shrink_min = 0.85})
 
 struct om_pack_tile {
     struct om_region core;  // what is to be looked at, in pixels of the stored picture
     struct om_region crop;  // with its context
     int w, h;               // in the canvas, upright
+    float object_px;        // of the smallest object in it; 0 = not known
 };
 
 struct om_pack_plan {
@@ -48,7 +56,7 @@ struct om_pack_plan {
 // much as the whole picture, or fits no canvas, it becomes the whole picture. A plan always fits
 // into one empty canvas.
 void om_pack_plan_make(const struct om_pack_rules *rules, const struct om_frame *frame,
-                       const struct om_regions *regions, struct om_pack_plan *ret);
+                       const struct om_parts *parts, struct om_pack_plan *ret);
 
 // ---- where -------------------------------------------------------------------------------------
 

@@ -164,7 +164,7 @@ static void check_plan(const struct om_pack_rules *rules, const struct om_frame 
     struct om_pack_plan plan;
     struct om_pack_canvas canvas;
 
-    om_pack_plan_make(rules, frame, regions, &plan);
+    om_pack_plan_make(rules, frame, &(struct om_parts){.regions = *regions}, &plan);
     om_pack_canvas_begin(&canvas, SIDE, SIDE, rules->gap_px);
     for (int i = 0; i < regions->count; i++) {
         const struct om_region *r = &regions->items[i];
@@ -219,7 +219,7 @@ static struct om_pack_plan plan_of(const struct om_pack_rules *rules, int count,
     struct om_pack_plan plan;
 
     memcpy(regions.items, items, (size_t)count * sizeof(*items));
-    om_pack_plan_make(rules, &frame, &regions, &plan);
+    om_pack_plan_make(rules, &frame, &(struct om_parts){.regions = regions}, &plan);
     return plan;
 }
 
@@ -253,11 +253,44 @@ static void check_cases(void)
     om_assert(plan.is_alone && plan.count == 1 && plan.tiles[0].crop.w == 40);
 }
 
+// Large objects are seen smaller, small and unknown ones are not; two wide pictures share an input.
+static void check_closeness(void)
+{
+    struct om_pack_rules rules = OM_PACK_RULES_DEFAULT;
+    struct om_frame frame = {.width = 640, .height = 360};
+    struct om_parts parts = {.regions = {1, {{200, 100, 160, 160}}}};
+    struct om_pack_plan full, less;
+
+    rules.width = rules.height = SIDE;
+    rules.can_share = true;
+    om_pack_plan_make(&rules, &frame, &parts, &full);
+    parts.object_px[0] = 60;  // 39 pixels of the input
+    om_pack_plan_make(&rules, &frame, &parts, &less);
+    om_assert(full.count == 1 && less.tiles[0].w == full.tiles[0].w);
+    parts.object_px[0] = 160;  // 104 of them
+    om_pack_plan_make(&rules, &frame, &parts, &less);
+    double share = (double)less.tiles[0].w / full.tiles[0].w;
+    om_assert(fabs(share - rules.object_px / 104) < 0.02 &&
+              less.tiles[0].crop.w == full.tiles[0].crop.w);
+    // Beside something unknown nothing is made smaller once they are one part.
+    parts.regions.items[parts.regions.count++] = (struct om_region){300, 100, 160, 160};
+    om_pack_plan_make(&rules, &frame, &parts, &less);
+    om_assert(less.count == 1 && fabs(less.tiles[0].w - less.tiles[0].crop.w * 0.65) <= 1);
+
+    parts = (struct om_parts){.may_shrink = true};
+    om_pack_plan_make(&rules, &frame, &parts, &less);
+    om_assert(less.is_whole && 2 * less.tiles[0].h + rules.gap_px <= SIDE);
+    frame.height = 480;  // nearly square: it would lose too much
+    om_pack_plan_make(&rules, &frame, &parts, &less);
+    om_assert(less.is_whole && less.tiles[0].w == SIDE);
+}
+
 int main(void)
 {
     check_places();
     check_plans();
     check_cases();
+    check_closeness();
     tell_time();
     return 0;
 }

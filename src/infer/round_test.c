@@ -18,7 +18,7 @@ enum { PICTURES_MAX = 24, DARK = 16, BRIGHT = 235 };
 struct picture {
     struct om_frame *frame;
     struct om_region spot;  // of the stored picture
-    struct om_regions regions;
+    struct om_parts parts;
     // What was told.
     int answers;
     enum om_status status;
@@ -72,7 +72,7 @@ static bool add(struct om_round *round, const struct om_pack_rules *rules, struc
     const struct om_round_look look = {
         .owner = picture, .frame = picture->frame, .detect = {0.5f, 1, false, 300}};
 
-    om_pack_plan_make(rules, picture->frame, &picture->regions, &plan);
+    om_pack_plan_make(rules, picture->frame, &picture->parts, &plan);
     return om_round_add(round, &look, &plan);
 }
 
@@ -143,9 +143,10 @@ static void check_mixed(struct om_model *model)
         p->frame = make_frame(formats[i % 6], 640, 360, &p->spot);
         p->frame->rotation_deg = i / 6 * 90;
         p->frame->is_mirrored = i % 2;
-        p->regions.count = i % 3 ? 1 : 2;  // its surroundings, and somewhere else
-        p->regions.items[0] = (struct om_region){x - 8, y - 5, 60 + i, 40};
-        p->regions.items[1] = (struct om_region){x > 300 ? 4 : 560, y > 150 ? 2 : 300, 50, 50};
+        p->parts.regions.count = i % 3 ? 1 : 2;  // its surroundings, and somewhere else
+        p->parts.regions.items[0] = (struct om_region){x - 8, y - 5, 60 + i, 40};
+        p->parts.regions.items[1] = (struct om_region){x > 300 ? 4 : 560, y > 150 ? 2 : 300, 50,
+                                                       50};
     }
     for (; next < PICTURES_MAX; rounds++) {
         om_round_begin(round, 1);
@@ -159,7 +160,7 @@ static void check_mixed(struct om_model *model)
     om_assert(rounds < PICTURES_MAX / 2);
     for (int i = 0; i < PICTURES_MAX; i++) {
         check_found(&pictures[i], &rules);
-        om_assert(pictures[i].looked == pictures[i].regions.count);
+        om_assert(pictures[i].looked == pictures[i].parts.regions.count);
         om_frame_unref(&pictures[i].frame);
     }
 }
@@ -174,11 +175,11 @@ static void check_bad(struct om_model *model)
     for (int i = 0; i < 4; i++) {
         pictures[i].spot = (struct om_region){100, 80, 40, 40};
         pictures[i].frame = make_frame(OM_PIX_I420, 640, 360, &pictures[i].spot);
-        pictures[i].regions = (struct om_regions){1, {{100, 80, 40, 40}}};
+        pictures[i].parts.regions = (struct om_regions){1, {{100, 80, 40, 40}}};
     }
-    pictures[0].regions.count = 0;
+    pictures[0].parts.regions.count = 0;
     pictures[1].frame->format = OM_PIX_YUYV;
-    pictures[2].regions.items[0].x = 700;
+    pictures[2].parts.regions.items[0].x = 700;
     om_round_begin(round, 1);
     for (int i = 0; i < 4; i++)
         om_assert(add(round, &rules, &pictures[i]));
@@ -221,7 +222,7 @@ static void check_alone(struct om_model *model)
 static int boxes_found(struct om_model *model, const struct om_region *spot,
                        const struct om_region *region, struct om_box *ret)
 {
-    struct picture picture = {.spot = *spot, .regions = {1, {*region}}};
+    struct picture picture = {.spot = *spot, .parts.regions = {1, {*region}}};
     const struct om_pack_rules rules = rules_for(model);
     om_auto(om_round) round = make_round(model, &rules);
 

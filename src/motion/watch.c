@@ -17,7 +17,8 @@ enum {
     ALPHA_ONE = 1 << 15,  // the product with a difference of FRACTION_BITS still fits 32 bits
     SPREAD_FACTOR = 4,    // a pixel moved when it is so many spreads off
     REGION_PX_MIN = 3,
-    LEARN_STEPS = 32,  // learning happens so many times in learn_us, not with every picture
+    LEARN_STEPS = 32,      // learning happens so many times in learn_us, not with every picture
+    STILL_US = OM_SECOND,  // what has not changed for so long stands
 };
 
 // Shares of the picture.
@@ -31,9 +32,11 @@ struct om_watch {
     int64_t pts_us;     // of the last picture
     int64_t learned_us;
     int64_t open_until_us;
-    int room_px;       // of the two below
-    uint16_t *mean;    // luma with FRACTION_BITS
-    uint16_t *spread;  // mean distance from it, the same unit
+    int64_t anchor_us, moved_us;  // of the anchor; when a picture last differed from it
+    int room_px;                  // of the three below
+    uint16_t *mean;               // luma with FRACTION_BITS
+    uint16_t *spread;             // mean distance from it, the same unit
+    uint8_t *anchor;              // a picture of at most STILL_US ago
 };
 
 // Needed while a picture is judged only, so that a thread has it and not each camera.
@@ -83,6 +86,7 @@ void om_watch_destroy(struct om_watch *watch)
         return;
     om_free(watch->mean);
     om_free(watch->spread);
+    om_free(watch->anchor);
     om_free(watch);
 }
 
@@ -102,6 +106,22 @@ static int mark_changed(uint8_t *restrict changed, const uint8_t *restrict luma,
         changed_px += changed[i];
     }
     return changed_px;
+}
+
+// Of the pixels that are off the background, those that are not as in the anchor.
+OM_KERNEL
+static int count_moved(const uint8_t *restrict changed, const uint8_t *restrict luma,
+                       const uint8_t *restrict anchor, const uint16_t *restrict spread, int count,
+                       int tolerance)
+{
+    int moved_px = 0;
+    tolerance <<= FRACTION_BITS;
+    for (int i = 0; i < count; i++) {
+        int limit = OM_MAX(tolerance, SPREAD_FACTOR * spread[i]);
+        int apart = abs(luma[i] - anchor[i]) << FRACTION_BITS;
+        moved_px += changed[i] & (apart > limit);
+    }
+    return moved_px;
 }
 
 // Pixels that changed are learned at half the pace, and no pixel widens its spread by more than the
@@ -195,7 +215,14 @@ static void make_room(struct om_watch *watch, int count)
         return;
     watch->mean = om_realloc(watch->mean, (size_t)count, sizeof(*watch->mean));
     watch->spread = om_realloc(watch->spread, (size_t)count, sizeof(*watch->spread));
+    watch->anchor = om_realloc(watch->anchor, (size_t)count, sizeof(*watch->anchor));
     watch->room_px = count;
+}
+
+static void set_anchor(struct om_watch *watch, const struct om_thumb *thumb)
+{
+    memcpy(watch->anchor, thumb->luma, (size_t)thumb->width * (size_t)thumb->height);
+    watch->anchor_us = thumb->pts_us;
 }
 
 static void start_over(struct om_watch *watch, const struct om_thumb *thumb)
@@ -210,6 +237,22 @@ static void start_over(struct om_watch *watch, const struct om_thumb *thumb)
         watch->mean[i] = (uint16_t)(thumb->luma[i] << FRACTION_BITS);
         watch->spread[i] = 0;
     }
+    set_anchor(watch, thumb);
+    watch->moved_us = OM_TIME_NONE;
+}
+
+// A thing that was put down, or the hole where one was taken away, leaves the background and
+// stands: nothing moves.
+static bool is_moving(struct om_watch *watch, const struct om_thumb *thumb, const uint8_t *changed)
+{
+    int count = thumb->width * thumb->height;
+    int moved_px = count_moved(changed, thumb->luma, watch->anchor, watch->spread, count,
+                               watch->opts.tolerance);
+    if (moved_px > 0 && moved_px >= watch->opts.changed_min * count)
+        watch->moved_us = thumb->pts_us;
+    if (thumb->pts_us - watch->anchor_us >= STILL_US)
+        set_anchor(watch, thumb);
+    return watch->moved_us != OM_TIME_NONE && thumb->pts_us - watch->moved_us < STILL_US;
 }
 
 static void learn_when_due(struct om_watch *watch, const struct om_thumb *thumb,
@@ -245,6 +288,8 @@ static void find_motion(struct om_watch *watch, const struct om_thumb *thumb,
     ret->has_motion = ret->regions.count > 0 && ret->changed >= watch->opts.changed_min;
     if (!ret->has_motion)
         ret->regions.count = 0;
+    bool moves = is_moving(watch, thumb, work->changed);
+    ret->is_moving = ret->has_motion && moves;
     learn_when_due(watch, thumb, work->changed);
 }
 
@@ -253,7 +298,7 @@ void om_watch_update(struct om_watch *watch, const struct om_thumb *thumb,
 {
     om_assert(thumb->width > 0 && thumb->height > 0 && thumb->width <= OM_THUMB_WIDTH_MAX &&
               thumb->height <= OM_THUMB_WIDTH_MAX);
-    ret->is_open = ret->has_motion = false;
+    ret->is_open = ret->has_motion = ret->is_moving = false;
     ret->changed = 0;
     ret->regions.count = 0;
     bool is_first = thumb->width != watch->width || thumb->height != watch->height ||

@@ -33,12 +33,13 @@ void om_watch_opts_default(struct om_watch_opts *ret);
 
 struct om_watch_result {
     bool is_open;               // the frame should go on to the detector
-    bool has_motion;            // this very picture moved
+    bool has_motion;            // something is off the background in this very picture
+    bool is_moving;             // and not as it stood there a second ago
     double changed;             // share of pixels that left the background
     struct om_regions regions;  // moving places in thumb pixels, largest first
 };
 
-// Holds 4 bytes for each pixel of the thumbs (OM_THUMB_PIXELS_MAX at most). `opts` is copied.
+// Holds 5 bytes for each pixel of the thumbs (OM_THUMB_PIXELS_MAX at most). `opts` is copied.
 OM_MUST_USE struct om_watch *om_watch_create(const struct om_watch_opts *opts);
 void om_watch_destroy(struct om_watch *watch);  // accepts NULL
 OM_DEFINE_AUTO(om_watch);

@@ -95,6 +95,31 @@ static void test_absorbed(void)
     om_assert(!rig.result.has_motion);
 }
 
+// What is put down is motion until it has stood for a second; what moves on is again.
+static void test_put_down(void)
+{
+    begin();
+    show_empty(100);
+    for (int i = 0; i < 10; i++) {
+        show(10 + 3 * i, 40, 6);
+        om_assert(rig.result.is_moving);
+    }
+    for (int i = 0; i < 9; i++)
+        show(40, 40, 6);
+    om_assert(rig.result.is_moving);
+    for (int i = 0; i < 30; i++) {
+        show(40, 40, 6);
+        om_assert(rig.result.has_motion && (!rig.result.is_moving || i < 11));
+    }
+    show(43, 40, 6);
+    om_assert(rig.result.is_moving);
+    // A slow one: a third of its side in a second.
+    for (int i = 0; i < 60; i++) {
+        show(43 + i / 5, 40, 6);
+        om_assert(rig.result.is_moving);
+    }
+}
+
 static void test_two_objects(void)
 {
     begin();
@@ -195,6 +220,7 @@ int main(void)
     test_quiet();
     test_object();
     test_absorbed();
+    test_put_down();
     test_two_objects();
     test_light();
     test_other_scene();

@@ -1,6 +1,7 @@
 // Looks: what of a decoded picture goes through the detector, and when. Motion that no track
-// explains is looked at at once, new tracks in every picture, known ones now and then (the tracker
-// leads them in between), what stands hardly ever. docs/design/scheduler.md says why.
+// explains is looked at at once, new tracks in every picture, known ones the more often the faster
+// they are (the tracker leads them in between), what stands hardly ever. docs/design/scheduler.md
+// says why.
 //
 // Places where looking found nothing (a tree in the wind) are asked less and less often.
 //
@@ -26,7 +27,7 @@ enum om_look_mode {
 
 struct om_looks_opts {
     int mode;               // enum om_look_mode
-    int64_t moving_gap_us;  // between two looks at a known moving object
+    int64_t moving_gap_us;  // between two looks at a known moving object, at most
     int64_t still_gap_us;   // at one that stands
     int64_t whole_gap_us;   // between two whole pictures while something moves
 };
@@ -41,6 +42,9 @@ struct om_looks {
     struct om_looks_opts opts;
     int64_t last_us, last_whole_us;  // OM_TIME_NONE before the first
     bool wants_whole;
+    // Motion that no track explains: the last look at it, the next one, and looks in vain so far.
+    int64_t strange_us, strange_next_us;
+    int strange_barren;
     struct om_look_cell {
         int64_t next_us;
         uint8_t barren;  // looks in a row that explained nothing
@@ -71,6 +75,7 @@ void om_looks_start(struct om_looks *looks);
 // The camera slept: what moves now is looked at at once, wherever it is.
 void om_looks_wake(struct om_looks *looks);
 // What to do with this picture; with OM_LOOK_PARTS *ret holds the parts, in pixels of the stored
-// picture, cut to it. OM_LOOK_LATER: there would be something, but not yet.
+// picture, cut to it; otherwise its regions are none. OM_LOOK_LATER: there would be something, but
+// not yet.
 enum om_look_kind om_looks_decide(struct om_looks *looks, const struct om_look_at *at,
-                                  struct om_regions *ret);
+                                  struct om_parts *ret);

@@ -15,7 +15,7 @@ struct rig {
     struct om_watch_result motion;
     struct om_tracks tracks;
     struct om_look_at at;
-    struct om_regions parts;
+    struct om_parts parts;
 };
 
 static struct rig rig;
@@ -39,12 +39,12 @@ static void begin(enum om_look_mode mode)
 static enum om_look_kind step(void)
 {
     enum om_look_kind kind = om_looks_decide(&rig.looks, &rig.at, &rig.parts);
-    for (int i = 0; i < rig.parts.count; i++) {
-        const struct om_region *r = &rig.parts.items[i];
+    for (int i = 0; i < rig.parts.regions.count; i++) {
+        const struct om_region *r = &rig.parts.regions.items[i];
         om_assert(r->x >= 0 && r->y >= 0 && r->w > 0 && r->h > 0);
         om_assert(r->x + r->w <= 640 && r->y + r->h <= 360);
         for (int j = 0; j < i; j++) {
-            const struct om_region *s = &rig.parts.items[j];
+            const struct om_region *s = &rig.parts.regions.items[j];
             om_assert(s->x >= r->x + r->w || r->x >= s->x + s->w || s->y >= r->y + r->h ||
                       r->y >= s->y + s->h);
         }
@@ -73,8 +73,8 @@ static struct om_track *track_at(float x, float y, enum om_track_state state)
 
 static bool holds(struct om_box box)
 {
-    for (int i = 0; i < rig.parts.count; i++) {
-        const struct om_region *r = &rig.parts.items[i];
+    for (int i = 0; i < rig.parts.regions.count; i++) {
+        const struct om_region *r = &rig.parts.regions.items[i];
         if ((float)r->x <= box.x && (float)r->y <= box.y && (float)(r->x + r->w) >= box.x + box.w &&
             (float)(r->y + r->h) >= box.y + box.h)
             return true;
@@ -95,7 +95,7 @@ static void test_start(void)
     for (int i = 0; i < 20; i++)
         (void)step();
     om_looks_wake(&rig.looks);
-    om_assert(step() == OM_LOOK_PARTS && rig.parts.count == 1);
+    om_assert(step() == OM_LOOK_PARTS && rig.parts.regions.count == 1);
 }
 
 static void test_strange_motion(void)
@@ -103,7 +103,7 @@ static void test_strange_motion(void)
     begin(OM_LOOK_THRIFT);
     (void)step();
     move_at(200, 100, 40, 80);
-    om_assert(step() == OM_LOOK_PARTS && rig.parts.count == 1);
+    om_assert(step() == OM_LOOK_PARTS && rig.parts.regions.count == 1);
     om_assert(holds((struct om_box){190, 90, 60, 100}));
     // Nothing is found there: it is asked less and less often, but not never.
     int looks = 0;
@@ -138,11 +138,20 @@ static void test_tracks(void)
     begin(OM_LOOK_THRIFT);
     (void)step();
     struct om_track *track = track_at(200, 100, OM_TRACK_TENTATIVE);
+    track->last_pts_us -= FRAME_US;
     om_assert(looks_at_track(track, 10) == 10);
     track->state = OM_TRACK_CONFIRMED;
-    om_assert(looks_at_track(track, 10) == 5);  // every other picture at 400 ms
+    om_assert(looks_at_track(track, 10) == 5);  // its speed is not known: every 400 ms
+    track->hits = 4;
+    om_assert(looks_at_track(track, 20) == 4);  // it hardly moves: once a second
+    track->vx = 120;
+    om_assert(looks_at_track(track, 10) == 5);  // two of its sizes in a second
     rig.at.stretch = 2;
     om_assert(looks_at_track(track, 12) == 3);
+    rig.at.stretch = 1;
+    track->state = OM_TRACK_LOST;
+    track->vx = 0;
+    om_assert(looks_at_track(track, 10) == 5);
 }
 
 static void test_standing(void)
@@ -179,7 +188,7 @@ static void test_whole(void)
     (void)step();
     for (int i = 0; i < OM_REGIONS_MAX; i++)
         move_at(20 * i, i % 2 * 180, 4, 4);
-    om_assert(step() == OM_LOOK_PARTS || rig.parts.count == 0);
+    om_assert(step() == OM_LOOK_PARTS || rig.parts.regions.count == 0);
 }
 
 static void test_other_modes(void)

@@ -39,7 +39,7 @@ enum {
     USEFUL_US = 2 * OM_SECOND,   // an answer that comes later is not waited for
     LINGER_US = 150 * OM_MS,     // thrift: what a look waits for others to share its run
     WATCH_STALE_US = 10 * OM_SECOND,  // a background that old is taken anew from the group
-    UNDER_WAY_US = 2 * OM_SECOND,     // a track seen that lately keeps its camera awake
+    UNDER_WAY_US = 2 * OM_SECOND,     // so long a new or lost track keeps its camera awake
     BOXES_BYTES_MAX = 256 * 1024,
     BOXES_BYTES_USUAL = 4 * 1024,  // some forty objects
 };
@@ -470,26 +470,27 @@ static void follow_motion(struct om_stages *stages, struct om_frame *frame)
     follow(stages, &result);
 }
 
-// Whether the camera has to stay awake for this picture's sake.
+// Whether the camera has to stay awake for this picture's sake. A track that is just seen needs no
+// watching over: if it moves, so do pixels.
 static bool is_under_way(const struct om_stages *stages, const struct om_frame *frame)
 {
-    if (stages->motion.has_motion)
+    if (stages->motion.is_moving)
         return true;
     for (int i = 0; i < stages->tracks.count; i++) {
         const struct om_track *track = &stages->tracks.items[i];
-        if (track->state != OM_TRACK_ENDED && !track->is_stationary &&
-            frame->pts_us - track->last_pts_us < UNDER_WAY_US)
+        bool is_open = track->state == OM_TRACK_TENTATIVE || track->state == OM_TRACK_LOST;
+        if (is_open && frame->pts_us - track->last_pts_us < UNDER_WAY_US)
             return true;
     }
     return false;
 }
 
 static enum om_look_kind decide(struct om_stages *stages, const struct om_frame *frame,
-                                struct om_regions *parts)
+                                struct om_parts *parts)
 {
     bool is_crowded = stages->load && om_load_is_crowded(stages->load);
     stages->is_thrifty = om_looks_are_thrifty(&stages->looks, is_crowded);
-    parts->count = 0;
+    parts->regions.count = 0;
     if (stages->is_thrifty && stages->slot && om_slot_is_busy(stages->slot))
         return OM_LOOK_LATER;
     const struct om_look_at at = {
@@ -510,7 +511,7 @@ static enum om_look_kind decide(struct om_stages *stages, const struct om_frame 
 }
 
 static void count_frame(struct om_stages *stages, const struct om_frame *frame,
-                        enum om_look_kind kind, const struct om_regions *parts)
+                        enum om_look_kind kind, const struct om_parts *parts)
 {
     om_with_lock(&stages->lock);
     stages->stats.frames_live++;
@@ -519,11 +520,10 @@ static void count_frame(struct om_stages *stages, const struct om_frame *frame,
     stages->stats.height = om_frame_upright_height(frame);
     stages->stats.frames_skipped += kind == OM_LOOK_NOTHING || kind == OM_LOOK_LATER;
     stages->stats.frames_put_off += kind == OM_LOOK_LATER;
-    stages->stats.parts_looked += (uint64_t)parts->count;
+    stages->stats.parts_looked += (uint64_t)parts->regions.count;
 }
 
-static void look_at(struct om_stages *stages, struct om_frame *frame,
-                    const struct om_regions *parts)
+static void look_at(struct om_stages *stages, struct om_frame *frame, const struct om_parts *parts)
 {
     if (!stages->slot) {
         follow_motion(stages, frame);
@@ -531,7 +531,7 @@ static void look_at(struct om_stages *stages, struct om_frame *frame,
     }
     struct om_look look = {
         .frame = om_frame_ref(frame),
-        .regions = *parts,
+        .parts = *parts,
         .deadline_us = frame->arrival_us + USEFUL_US,
         .linger_us = stages->is_thrifty ? LINGER_US : 0,
     };
@@ -546,7 +546,7 @@ static void on_frame(struct om_stages *stages, struct om_frame *frame)
         stages->epoch = frame->epoch;
     }
     judge(stages, frame);
-    struct om_regions parts;
+    struct om_parts parts;
     enum om_look_kind kind = decide(stages, frame, &parts);
     om_stages_show(stages,
                    om_frame_ref(frame));  // before it is counted: a live camera has a picture
@@ -649,6 +649,15 @@ static void discard_frames(struct om_stages *stages)
     }
 }
 
+// All is quiet: what stands there now is the background of what comes next.
+static void settle(struct om_stages *stages)
+{
+    if (stages->judged_pts_us == OM_TIME_NONE)
+        return;
+    om_watch_restart(stages->watch);
+    om_watch_update(stages->watch, &stages->thumb, &stages->motion);
+}
+
 // The group of pictures that went by while the camera slept.
 static void catch_up(struct om_stages *stages, const struct om_packet *until)
 {
@@ -676,6 +685,7 @@ static void decode(struct om_stages *stages, const struct om_mail *mail)
     }
     if (mail->kind == OM_MAIL_SLEEP) {
         close_decoder(stages);
+        settle(stages);
         return;
     }
     if (!stages->decoder && stages->stream == mail->stream)

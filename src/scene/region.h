@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <stdbool.h>
+
 struct om_region {
     int x, y, w, h;
 };
@@ -11,4 +13,13 @@ enum { OM_REGIONS_MAX = 32 };
 struct om_regions {
     int count;
     struct om_region items[OM_REGIONS_MAX];
+};
+
+// Parts: what of one picture is to be looked at, and how closely.
+struct om_parts {
+    struct om_regions regions;  // count 0: the whole picture
+    // About the side of the smallest object expected in each region (of the whole picture: in [0]);
+    // 0 = not known. Large objects may be seen smaller.
+    float object_px[OM_REGIONS_MAX];
+    bool may_shrink;  // a whole picture may become a little smaller when two then share an input
 };
