@@ -34,7 +34,7 @@ struct om_pack_rules {
                             .margin = 0.18,                                                        \
                             .margin_min_px = 10,                                                   \
                             .gap_px = 4,                                                           \
-                            .object_px = 72,                                                       \
+                            .object_px = 48,                                                       \
                             .shrink_min = 0.85})
 
 struct om_pack_tile {

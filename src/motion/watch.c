@@ -17,8 +17,9 @@ enum {
     ALPHA_ONE = 1 << 15,  // the product with a difference of FRACTION_BITS still fits 32 bits
     SPREAD_FACTOR = 4,    // a pixel moved when it is so many spreads off
     REGION_PX_MIN = 3,
-    LEARN_STEPS = 32,      // learning happens so many times in learn_us, not with every picture
-    STILL_US = OM_SECOND,  // what has not changed for so long stands
+    LEARN_STEPS = 32,        // learning happens so many times in learn_us, not with every picture
+    LIGHT_STEP = 7,          // pixels that tell of the light: each 7th, which is no column
+    STILL_US = 600 * OM_MS,  // what has not changed for so long stands
 };
 
 // Shares of the picture.
@@ -154,7 +155,7 @@ static struct light fit_light(const struct om_watch *watch, const uint8_t *luma,
 {
     int count = watch->width * watch->height;
     double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i += LIGHT_STEP) {
         float x = (float)watch->mean[i] / (1 << FRACTION_BITS), y = luma[i];
         if (fabsf(fit.gain * x + fit.offset - y) > limit || luma[i] == 0 || luma[i] == 255)
             continue;  // cut-off pixels do not follow the gain
@@ -175,10 +176,11 @@ static struct light fit_light(const struct om_watch *watch, const uint8_t *luma,
     return (struct light){(float)gain, (float)((sy - gain * sx) / n)};
 }
 
+// Of every LIGHT_STEP-th pixel.
 static int count_unexplained(const struct om_watch *watch, const uint8_t *luma, struct light fit)
 {
     int count = watch->width * watch->height, off_px = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i += LIGHT_STEP) {
         float x = (float)watch->mean[i] / (1 << FRACTION_BITS);
         float expected = OM_CLAMP(fit.gain * x + fit.offset, 0, 255);
         off_px += fabsf(expected - (float)luma[i]) > (float)watch->opts.tolerance;
@@ -201,7 +203,7 @@ static bool follow_light(struct om_watch *watch, const uint8_t *luma, int change
     struct light fit = {1, 0};
     for (int round = 0; round < 4; round++)
         fit = fit_light(watch, luma, fit, round == 0 ? 256 : 64.0F / (float)(1 << round));
-    if (count_unexplained(watch, luma, fit) > LIGHT_LEFT_MAX * changed_px)
+    if (LIGHT_STEP * count_unexplained(watch, luma, fit) > LIGHT_LEFT_MAX * changed_px)
         return false;
     shine(watch, fit);
     return true;

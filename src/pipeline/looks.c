@@ -16,17 +16,18 @@ enum {
     BARREN_MAX = 5,                     // ... of one place
     STRANGE_MAX = 3,                    // ... and of the whole picture
     FORGET_US = 2 * OM_SECOND,   // without strange motion, and the next one is looked at at once
+    PACE_US = 200 * OM_MS,       // no camera is looked at more often
     NEW_GAP_US = 200 * OM_MS,    // between looks at what is not yet told to anyone
     QUICK_GAP_US = 400 * OM_MS,  // at what is fast, or lost, or whose speed is not known yet
     HITS_KNOWN = 4,              // detections that give a speed
 };
 
-static const float MARGIN_SHARE = 0.35F;  // a moving part shows a piece of its object
-static const float MARGIN_OF_PICTURE = 0.045F;
+static const float MARGIN_SHARE = 0.15F;  // a moving part shows a piece of its object
+static const float MARGIN_OF_PICTURE = 0.03F;
 static const float TRACK_MARGIN_SHARE = 0.2F;
 static const float TRACK_MARGIN_OF_PICTURE = 0.02F;
-static const float EXPLAINED_MIN = 0.5F;  // share of a moving part that lies in a track's box
-static const float STIRRED_MIN = 0.25F;   // share of a standing object's box that moves
+static const float EXPLAINED_MIN = 0.35F;  // share of a moving part that lies in boxes of tracks
+static const float STIRRED_MIN = 0.25F;    // share of a standing object's box that moves
 // 0.9: a gap of exactly two pictures must not become three by jitter.
 static const double DUE_SHARE = 0.9, COMPANY_SHARE = 0.5;
 static const float TRAVEL_MAX = 0.8F;        // of its size; further, and a track may be lost
@@ -73,7 +74,7 @@ void om_looks_start(struct om_looks *looks)
 {
     looks->last_us = looks->last_whole_us = OM_TIME_NONE;
     looks->wants_whole = true;
-    looks->strange_us = looks->strange_next_us = OM_TIME_NONE;
+    looks->strange_us = OM_TIME_NONE;
     looks->strange_barren = 0;
     memset(looks->cells, 0, sizeof(looks->cells));
 }
@@ -81,7 +82,7 @@ void om_looks_start(struct om_looks *looks)
 void om_looks_wake(struct om_looks *looks)
 {
     looks->last_us = looks->last_whole_us = OM_TIME_NONE;
-    looks->strange_next_us = OM_TIME_NONE;
+    looks->strange_us = OM_TIME_NONE;
     looks->strange_barren /= 2;
     for (int y = 0; y < OM_LOOK_CELLS_Y; y++) {
         for (int x = 0; x < OM_LOOK_CELLS_X; x++)
@@ -174,14 +175,14 @@ static bool is_known(const struct om_track *track)
 
 static bool is_explained(const struct om_look_at *at, struct om_box part)
 {
+    float covered = 0;
     for (int i = 0; i < at->tracks->count; i++) {
         const struct om_track *track = &at->tracks->items[i];
         if (track->state == OM_TRACK_ENDED)
             continue;
-        if (om_box_intersection(track_part(at, track), part) >= EXPLAINED_MIN * om_box_area(part))
-            return true;
+        covered += om_box_intersection(track_part(at, track), part);
     }
-    return false;
+    return covered >= EXPLAINED_MIN * om_box_area(part);
 }
 
 static bool is_stirred(const struct om_look_at *at, const struct om_track *track)
@@ -249,15 +250,24 @@ static bool is_worth_it(struct om_looks *looks, const struct om_look_at *at, str
     return true;
 }
 
+static bool is_too_early(const struct om_looks *looks, const struct om_look_at *at)
+{
+    if (looks->strange_us == OM_TIME_NONE)
+        return false;
+    int64_t gap_us = (int64_t)BARREN_GAP_US << OM_MAX(looks->strange_barren - 1, 0);
+    return at->pts_us - looks->strange_us < stretched(at, gap_us) * 9 / 10;
+}
+
 // Motion that no track explains. True: there is some, whether it is looked at now or later.
 static bool add_strange_parts(struct om_looks *looks, const struct om_look_at *at,
                               struct om_parts *parts)
 {
     float least = MARGIN_OF_PICTURE * (float)OM_MAX(at->width, at->height);
-    bool is_fruitful = was_fruitful(looks, at);
-    bool is_early = !is_fruitful && looks->strange_next_us != OM_TIME_NONE &&
-                    at->pts_us < looks->strange_next_us;
-    bool has_some = false;
+    bool is_forgotten = looks->strange_us != OM_TIME_NONE &&
+                        at->pts_us - looks->strange_us > FORGET_US;
+    if (is_forgotten || was_fruitful(looks, at))
+        looks->strange_barren = 0;
+    bool is_early = is_too_early(looks, at), has_some = false;
     int count = 0;
     for (int i = 0; i < at->motion->regions.count; i++) {
         struct om_box part = part_of(at, &at->motion->regions.items[i]);
@@ -271,15 +281,8 @@ static bool add_strange_parts(struct om_looks *looks, const struct om_look_at *a
         add_part(at, parts, widen(part, MARGIN_SHARE, least), 0);
         count++;
     }
-    bool is_forgotten = looks->strange_us == OM_TIME_NONE ||
-                        at->pts_us - looks->strange_us > FORGET_US;
-    if (is_fruitful || (!has_some && is_forgotten))
-        looks->strange_barren = 0;
     if (count > 0) {
         looks->strange_us = at->pts_us;
-        looks->strange_next_us = at->pts_us +
-                                 stretched(at, (int64_t)BARREN_GAP_US << looks->strange_barren) *
-                                     9 / 10;
         looks->strange_barren = OM_MIN(looks->strange_barren + 1, (int)STRANGE_MAX);
     }
     return has_some;
@@ -324,6 +327,9 @@ static enum om_look_kind decide_thrift(struct om_looks *looks, const struct om_l
 {
     if (looks->wants_whole)
         return OM_LOOK_WHOLE;
+    if (looks->last_us != OM_TIME_NONE &&
+        at->pts_us - looks->last_us < stretched(at, PACE_US) * 9 / 10)
+        return OM_LOOK_LATER;
     if (looks->last_whole_us == OM_TIME_NONE)  // it just woke: the whole picture has time
         looks->last_whole_us = at->pts_us;
     bool has_strange = add_strange_parts(looks, at, ret);

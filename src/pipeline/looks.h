@@ -42,8 +42,8 @@ struct om_looks {
     struct om_looks_opts opts;
     int64_t last_us, last_whole_us;  // OM_TIME_NONE before the first
     bool wants_whole;
-    // Motion that no track explains: the last look at it, the next one, and looks in vain so far.
-    int64_t strange_us, strange_next_us;
+    // Motion that no track explains: the last look at it, and looks in vain so far.
+    int64_t strange_us;
     int strange_barren;
     struct om_look_cell {
         int64_t next_us;

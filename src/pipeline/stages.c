@@ -95,7 +95,9 @@ struct om_stages {
     struct om_alert *alert;
     int live_tracks;
     struct om_looks looks;
-    bool is_thrifty;  // looks are rationed now
+    bool is_thrifty;   // looks are rationed now
+    int moving_count;  // what moved in the picture that is looked at, when they are
+    struct om_box moving[OM_REGIONS_MAX];
     int64_t last_result_pts_us;
     double detect_fps;
     struct om_buf boxes_work;
@@ -361,6 +363,8 @@ static void follow(struct om_stages *stages, const struct result *result)
         .detections = &result->detections,
         .looked = looked,
         .looked_count = looked_boxes(&result->looked, looked),
+        .moving = stages->moving,
+        .moving_count = stages->moving_count,
         .width = (float)om_frame_upright_width(frame),
         .height = (float)om_frame_upright_height(frame),
     };
@@ -523,8 +527,24 @@ static void count_frame(struct om_stages *stages, const struct om_frame *frame,
     stages->stats.parts_looked += (uint64_t)parts->regions.count;
 }
 
+// With rationed looks there is one under way at most, so this is there when its result comes.
+static void keep_moving(struct om_stages *stages, const struct om_frame *frame)
+{
+    float sx = (float)frame->width / (float)stages->thumb.width;
+    float sy = (float)frame->height / (float)stages->thumb.height;
+    bool is_upright = frame->rotation_deg == 0 && !frame->is_mirrored;
+    const struct om_regions *regions = &stages->motion.regions;
+    stages->moving_count = stages->is_thrifty && is_upright ? regions->count : 0;
+    for (int i = 0; i < stages->moving_count; i++) {
+        const struct om_region *r = &regions->items[i];
+        stages->moving[i] = (struct om_box){(float)r->x * sx, (float)r->y * sy, (float)r->w * sx,
+                                            (float)r->h * sy};
+    }
+}
+
 static void look_at(struct om_stages *stages, struct om_frame *frame, const struct om_parts *parts)
 {
+    keep_moving(stages, frame);
     if (!stages->slot) {
         follow_motion(stages, frame);
         return;

@@ -34,6 +34,7 @@ static const float IOU_SAME_TRACK = 0.85F;  // a lost track so near to one that 
 static const float IOU_IN_PLACE = 0.75F;    // with the box it had when it last moved
 static const float GAIN_MIN = 1e-3F;
 static const float GONE_SHARE_MAX = 0.4F;    // of a box that is still in the picture
+static const float MOVING_SHARE_MIN = 0.3F;  // of a new box, for motion to vouch for it
 static const float LOOKED_SHARE_MIN = 0.8F;  // of a box that must lie in what was looked at
 // After a pause nobody knows the way: no track is led further than this on its last speed.
 static const float PREDICT_S_MAX = 2;
@@ -220,6 +221,15 @@ static void make_room(struct om_tracker *tracker)
         tracker->targets[tracker->store_count++] = &more[i];
 }
 
+// Something is detected and something moves there: no need to wait for more of it.
+static bool is_vouched_for(const struct om_tracker_look *look, struct om_box box)
+{
+    float moving_px = 0;
+    for (int i = 0; i < look->moving_count; i++)
+        moving_px += om_box_intersection(look->moving[i], box);
+    return moving_px > 0 && moving_px >= MOVING_SHARE_MIN * om_box_area(box);
+}
+
 static void start(struct om_tracker *tracker, int col)
 {
     if (tracker->count == OM_TRACKS_MAX)
@@ -231,8 +241,8 @@ static void start(struct om_tracker *tracker, int col)
     target->shown.id = tracker->next_id++;
     target->shown.first_pts_us = tracker->now.pts_us;
     target->shown.first_wall_us = tracker->now.wall_us;
-    // What is there when one begins to look did not just come up: no need to wait for more of it.
-    if (tracker->pts_us == OM_TIME_NONE)
+    // Nor for what is there when one begins to look: it did not just come up.
+    if (tracker->pts_us == OM_TIME_NONE || is_vouched_for(tracker->look, d->box))
         target->shown.state = OM_TRACK_CONFIRMED;
     om_kalman_init(&target->filter, d->box);
     see(tracker, target, col);

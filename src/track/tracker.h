@@ -54,7 +54,9 @@ struct om_tracker_look {
     const struct om_detections *detections;
     const struct om_motion *motion;  // may be NULL
     const struct om_box *looked;
-    int looked_count;     // 0: the whole picture
+    int looked_count;             // 0: the whole picture
+    const struct om_box *moving;  // where something moved: a new object there is told at once
+    int moving_count;
     float width, height;  // of the picture; 0 = not known. Who has left it is missing from it
 };
 void om_tracker_update_looked(struct om_tracker *tracker, int64_t pts_us, int64_t wall_us,
