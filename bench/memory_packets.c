@@ -96,7 +96,7 @@ static bool pump_start(struct pump *pump, const char *clip, struct om_error *err
     struct om_packet_gate_opts gate;
     om_packet_gate_opts_default(&gate);
     om_cancel_init(&pump->cancel);
-    pump->waker = om_waker_create(&gate);
+    pump->waker = om_waker_create(&gate, NULL);
     pump->hub = om_feed_hub_create();
     pump->workers = om_workers_create("worker", 0, 1024 * 1024);
     if (!read_clip(pump, clip, err) || !om_bench_home_make(&pump->home, err))

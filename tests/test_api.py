@@ -61,7 +61,7 @@ def test_camera_has_every_field(server):
         assert key in cam, key
     assert set(cam["frames"]) == {"decoded", "detected", "skipped", "corrupt", "put_off",
                                   "parts"}
-    assert set(cam["packets"]) == {"received", "not_decoded", "wakes", "awake"}
+    assert set(cam["packets"]) == {"received", "not_decoded", "put_off", "wakes", "awake"}
     status, _, body = server.request("GET", "/api/v1/cameras/test")
     assert status == 200 and json.loads(body)["id"] == "test"
 

@@ -262,7 +262,7 @@ static void test_deaf(void)
     run(&cam, 500);
     cam.is_moving = true;
     int after = wakes_within(&cam, 400);
-    om_assert(after > 0 && after < 140 && cam.last.reason == OM_GATE_PIXELS);
+    om_assert(after > 0 && after < 420 && cam.last.reason == OM_GATE_PIXELS);
     drop(&cam);
 }
 

@@ -445,7 +445,7 @@ struct om_camera *om_camera_create(const struct om_camera_opts *opts)
     om_backoff_init(&cam->backoff, opts->backoff_min_us, opts->backoff_max_us, seed);
     cam->hub = om_feed_hub_create();
     if (opts->packet_gate)
-        cam->waker = om_waker_create(opts->packet_gate);
+        cam->waker = om_waker_create(opts->packet_gate, opts->stages->load);
     (void)om_str_copy(cam->status.id, sizeof(cam->status.id), om_str_from(cam->conf.id));
     (void)om_str_copy(cam->status.model, sizeof(cam->status.model), om_str_from(opts->model_name));
     (void)om_str_copy(cam->status.model_version, sizeof(cam->status.model_version),
@@ -561,6 +561,7 @@ void om_camera_status(struct om_camera *cam, struct om_camera_status *ret)
         struct om_waker_stats waker = om_waker_stats(cam->waker);
         ret->packets_ignored = waker.ignored;
         ret->wakes = waker.wakes;
+        ret->packets_put_off = waker.put_off;
         ret->is_awake = waker.is_awake;
     }
     ret->tracks = stats.tracks;

@@ -1,6 +1,6 @@
-// Load: how late the work of all cameras is, and by how much the gaps between looks are stretched
-// so that it is not. Every camera is stretched alike, so the shares stay fair; what is given up is
-// looks a second, never a camera.
+// Load: how late the work of all cameras is, and what is given up so that it is not. First looks a
+// second: all gaps between looks are stretched, of every camera alike. When that does not do, how
+// many cameras are awake (decoded in full) at once: the others have to wait for a place.
 //
 // Additive relief, multiplicative stretch, once a period: the same control that keeps TCP senders
 // stable (Jacobson 1988).
@@ -16,7 +16,8 @@
 
 struct om_load;
 
-OM_MUST_USE struct om_load *om_load_create(void);
+// `cores`: that may work for it; the first guess at how many cameras can be awake.
+OM_MUST_USE struct om_load *om_load_create(int cores);
 void om_load_destroy(struct om_load *load);  // accepts NULL
 OM_DEFINE_AUTO(om_load);
 
@@ -25,6 +26,10 @@ OM_DEFINE_AUTO(om_load);
 void om_load_note(struct om_load *load, int64_t late_us, int64_t now_us);
 // 1 (all is in time) to 8.
 double om_load_stretch(struct om_load *load);
+// A place among those that are awake; false: too many are. `is_new`: nothing is known of the
+// stream, so it may be for nothing; such ones get half of the places.
+OM_MUST_USE bool om_load_take_place(struct om_load *load, bool is_new);
+void om_load_give_place(struct om_load *load);
 // More cameras than can all be looked at whenever something moves; the pipeline says so.
 void om_load_set_crowded(struct om_load *load, bool is_crowded);
 bool om_load_is_crowded(struct om_load *load);

@@ -162,6 +162,10 @@ static double ignored(const struct om_camera_status *s)
 {
     return (double)s->packets_ignored;
 }
+static double packets_put_off(const struct om_camera_status *s)
+{
+    return (double)s->packets_put_off;
+}
 static double wakes(const struct om_camera_status *s)
 {
     return (double)s->wakes;
@@ -192,6 +196,9 @@ static const struct camera_metric camera_metrics[] = {
      "counter", parts},
     {"omma_camera_packets_not_decoded_total", "Packets that the packet gate left alone.", "counter",
      ignored},
+    {"omma_camera_packets_put_off_total",
+     "Packets worth decoding that were not, because too many cameras were awake.", "counter",
+     packets_put_off},
     {"omma_camera_wakes_total", "Times the packet gate woke the decoder.", "counter", wakes},
     {"omma_camera_reconnects_total_by_camera", "Tries to bring the camera back.", "counter",
      reconnects},
@@ -230,7 +237,7 @@ struct om_pipeline *om_pipeline_create(const struct om_pipeline_opts *opts)
     pipeline->journal = opts->journal;
     pipeline->engines = opts->engines;
     om_connect_gate_init(&pipeline->gate, opts->connects_per_s);
-    pipeline->load = om_load_create();
+    pipeline->load = om_load_create(om_workers_count(opts->workers));
     om_mutex_init(&pipeline->apply_lock);
     om_mutex_init(&pipeline->lock);
     om_mutex_init(&pipeline->boxes_lock);

@@ -49,6 +49,7 @@ struct om_camera_status {
     uint64_t packets, frames_decoded, frames_detected, frames_skipped, frames_corrupt;
     uint64_t frames_put_off, parts_looked;  // pipeline/stages.h
     uint64_t packets_ignored, wakes;        // by the packet gate
+    uint64_t packets_put_off;               // worth decoding, but too many cameras were awake
     bool is_awake;                          // its pictures are decoded now
     uint64_t reconnects, stalls;
     int64_t next_try_in_us;

@@ -39,6 +39,7 @@ enum {
     USEFUL_US = 2 * OM_SECOND,   // an answer that comes later is not waited for
     LINGER_US = 150 * OM_MS,     // thrift: what a look waits for others to share its run
     WATCH_STALE_US = 10 * OM_SECOND,  // a background that old is taken anew from the group
+    GIVE_UP_US = 1500 * OM_MS,        // a lane so far behind goes on at the next key frame
     UNDER_WAY_US = 2 * OM_SECOND,     // so long a new or lost track keeps its camera awake
     BOXES_BYTES_MAX = 256 * 1024,
     BOXES_BYTES_USUAL = 4 * 1024,  // some forty objects
@@ -701,7 +702,10 @@ static void decode(struct om_stages *stages, const struct om_mail *mail)
     }
     if (stages->load && !mail->is_fallback) {
         int64_t now_us = om_time_mono_us();
-        om_load_note(stages->load, now_us - mail->packet->arrival_us, now_us);
+        int64_t late_us = now_us - mail->packet->arrival_us;
+        om_load_note(stages->load, late_us, now_us);
+        if (stages->waker && late_us > GIVE_UP_US)
+            om_waker_give_up(stages->waker);
     }
     if (mail->kind == OM_MAIL_SLEEP) {
         close_decoder(stages);

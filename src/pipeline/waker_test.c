@@ -26,7 +26,7 @@ static void test_passes(bool is_enabled, const struct om_stream_info *info)
     struct om_packet_gate_opts opts;
     om_packet_gate_opts_default(&opts);
     opts.enabled = is_enabled;
-    struct om_waker *waker = om_waker_create(&opts);
+    struct om_waker *waker = om_waker_create(&opts, NULL);
     om_waker_stream(waker, info);
     for (int n = 0; n < 400; n++) {
         om_assert(judge(waker, n, true) == OM_MAIL_PASS);

@@ -41,6 +41,7 @@ static void write_frames(struct om_json_writer *w, const struct om_camera_status
     om_json_object(w);
     om_json_kv_int(w, "received", (int64_t)status->packets);
     om_json_kv_int(w, "not_decoded", (int64_t)status->packets_ignored);
+    om_json_kv_int(w, "put_off", (int64_t)status->packets_put_off);
     om_json_kv_int(w, "wakes", (int64_t)status->wakes);
     om_json_kv_bool(w, "awake", status->is_awake);
     om_json_object_end(w);
