@@ -10,8 +10,8 @@
 
 enum {
     PERIOD_US = 500 * OM_MS,
-    LATE_US = 200 * OM_MS,    // from here on too much is asked
-    FINE_US = 60 * OM_MS,     // below that there is room
+    LATE_US = 300 * OM_MS,    // from here on too much is asked
+    FINE_US = 100 * OM_MS,    // below that there is room
     NOTES_MIN = 8,            // to judge a period by
     SETTLE_US = 1500 * OM_MS  // what came before a relief may still be late after it
 };
