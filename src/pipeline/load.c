@@ -29,7 +29,8 @@ static struct om_metric awake_gauge = OM_GAUGE("omma_load_awake_cameras",
 static struct om_metric places_gauge = OM_GAUGE(
     "omma_load_awake_places", "How many cameras may be decoded in full at once under this load.");
 static struct om_metric stretch_gauge = OM_GAUGE(
-    "omma_load_stretch", "How much longer than wanted the gaps between looks are, 1 to 8.");
+    "omma_load_stretch_percent",
+    "How much longer than wanted the gaps between looks are, 100 to 800.");
 
 struct om_load {
     _Atomic double stretch;

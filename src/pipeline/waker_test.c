@@ -1,10 +1,15 @@
 #include "pipeline/waker.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/assert.h"
 #include "base/time.h"
 #include "decode/packet_gate.h"
 #include "media/packet.h"
 #include "media/stream.h"
+#include "pipeline/load.h"
+#include "source/source.h"
 
 enum { GROUP = 20 };
 
@@ -37,6 +42,124 @@ static void test_passes(bool is_enabled, const struct om_stream_info *info)
     om_waker_destroy(waker);
 }
 
+// ---- under load, on a real clip ----------------------------------------------------------------
+
+enum { PACKETS_MAX = 400, CLIP_GROUP = 60 };
+
+// A clip as a camera of 5 pictures a second on which something always moves.
+struct rig {
+    struct om_source *source;
+    struct om_packet *packets[PACKETS_MAX];
+    int count, at;
+    struct om_load *load;
+    struct om_waker *waker;
+    int64_t now_us;
+};
+
+static bool open_rig(struct rig *rig)
+{
+    const char *shared = getenv("OMMA_SHARED");
+    char path[512];
+    struct om_error err;
+    snprintf(path, sizeof(path), "%s/data/videos/car-detection.mp4", shared ? shared : "");
+    struct om_source_opts opts = om_source_opts_default;
+    opts.as_fast_as_possible = true;
+    rig->source = shared && shared[0] ? om_source_open(path, &opts, NULL, &err) : NULL;
+    if (!rig->source)
+        return false;
+    while (rig->count < PACKETS_MAX &&
+           om_source_read(rig->source, &rig->packets[rig->count], &err) == OM_OK)
+        rig->count++;
+    rig->load = om_load_create(2);
+    struct om_packet_gate_opts gate;
+    om_packet_gate_opts_default(&gate);
+    rig->waker = om_waker_create(&gate, rig->load);
+    struct om_stream_info info = *om_source_info(rig->source);
+    info.is_live = true;
+    om_waker_stream(rig->waker, &info);
+    return true;
+}
+
+static void close_rig(struct rig *rig)
+{
+    for (int i = 0; i < rig->count; i++)
+        om_packet_unref(&rig->packets[i]);
+    om_waker_destroy(rig->waker);
+    om_load_destroy(rig->load);
+    om_source_close(rig->source);
+}
+
+static enum om_mail_kind step(struct rig *rig, bool is_key)
+{
+    struct om_packet *packet = rig->packets[rig->at % rig->count];
+    rig->now_us = (int64_t)rig->at++ * 200 * OM_MS;
+    packet->pts_us = packet->dts_us = rig->now_us;
+    packet->is_key = is_key;
+    enum om_mail_kind kind = om_waker_judge(rig->waker, packet, true);
+    if (kind == OM_MAIL_PASS || kind == OM_MAIL_WAKE)
+        om_waker_saw(rig->waker, rig->now_us, true);
+    return kind;
+}
+
+static void make_late(struct om_load *load, int64_t late_us, double stretch_min)
+{
+    int64_t now_us = OM_SECOND;
+    for (int i = 0; i < 4000 && om_load_stretch(load) < stretch_min; i++)
+        om_load_note(load, late_us, now_us += 25 * OM_MS);
+    om_assert(om_load_stretch(load) >= stretch_min);
+}
+
+static int places_left(struct om_load *load)
+{
+    int places = 0;
+    while (om_load_take_place(load, false))
+        places++;
+    for (int i = 0; i < places; i++)
+        om_load_give_place(load);
+    return places;
+}
+
+static void test_naps(struct rig *rig)
+{
+    int before = places_left(rig->load);
+    for (int i = 0; i < 2 * CLIP_GROUP; i++)  // two groups without load: all is decoded
+        om_assert(step(rig, rig->at % CLIP_GROUP == 0) == OM_MAIL_PASS);
+    om_assert(places_left(rig->load) == before - 1);
+    make_late(rig->load, OM_SECOND, 2.5);
+    int naps = 0;
+    for (int i = 0; i < CLIP_GROUP; i++) {
+        enum om_mail_kind kind = step(rig, rig->at % CLIP_GROUP == 0);
+        om_assert(kind == OM_MAIL_PASS || (kind == OM_MAIL_IGNORE && i > CLIP_GROUP / 2));
+        naps += kind == OM_MAIL_IGNORE;
+    }
+    om_assert(naps >= 3 && naps <= 10);
+    // The next group begins where it should: nothing has to be decoded again.
+    om_assert(step(rig, true) == OM_MAIL_PASS);
+    for (int i = 1; i < CLIP_GROUP; i++)
+        (void)step(rig, false);
+    // The one after it does not: what was left out is needed after all.
+    om_assert(step(rig, false) == OM_MAIL_IGNORE);
+    om_assert(step(rig, false) == OM_MAIL_WAKE);
+    om_assert(step(rig, false) == OM_MAIL_PASS);
+}
+
+// Falling behind gives the place back; without one nobody wakes.
+static void test_places(struct rig *rig)
+{
+    int before = places_left(rig->load), taken = 0;
+    om_waker_give_up(rig->waker);
+    om_assert(step(rig, false) == OM_MAIL_SLEEP && places_left(rig->load) == before + 1);
+    om_assert(step(rig, false) == OM_MAIL_IGNORE);
+    while (om_load_take_place(rig->load, false))
+        taken++;
+    om_assert(step(rig, true) == OM_MAIL_KEY);  // so that there is something to show
+    om_assert(step(rig, false) == OM_MAIL_IGNORE && step(rig, true) == OM_MAIL_IGNORE);
+    om_assert(om_waker_stats(rig->waker).put_off > 0 && !om_waker_stats(rig->waker).is_awake);
+    for (; taken > 0; taken--)
+        om_load_give_place(rig->load);
+    om_assert(step(rig, true) == OM_MAIL_WAKE && places_left(rig->load) == before);
+}
+
 int main(void)
 {
     const struct om_stream_info jpeg = {.codec = OM_CODEC_MJPEG, .is_live = true};
@@ -46,5 +169,18 @@ int main(void)
     test_passes(true, &file);
     test_passes(true, &unreadable);
     test_passes(false, &unreadable);
+
+    static struct rig rig;
+    if (!open_rig(&rig)) {
+        printf("skipped: no ../shared\n");
+        return 77;
+    }
+    test_naps(&rig);
+    test_places(&rig);
+    int places = places_left(rig.load);
+    om_waker_destroy(rig.waker);
+    rig.waker = NULL;
+    om_assert(places_left(rig.load) == places + 1);
+    close_rig(&rig);
     return 0;
 }
