@@ -115,11 +115,9 @@ static int group_start(const struct play *play, int at)
 // As pipeline/stages.c: what stands there when all is quiet is the background of what comes next.
 static void settle(struct play *play)
 {
-    struct om_watch_result result;
     const struct om_thumb thumb = {play->packets[play->sent]->pts_us, OM_GATE_THUMB_WIDTH,
                                    OM_GATE_THUMB_HEIGHT, play->luma};
-    om_watch_restart(play->watch);
-    om_watch_update(play->watch, &thumb, &result);
+    om_watch_settle(play->watch, &thumb);
 }
 
 static void play_all(struct play *play)

@@ -92,7 +92,7 @@ struct om_packet_gate {
     bool has_epoch;
     uint32_t epoch;
     int place;       // pictures since the key frame
-    int idle_keys;   // looked at for sanity in a row that showed nothing, up to IDLE_KEYS_MAX
+    int idle_keys;   // looked at for sanity since one showed something, up to IDLE_KEYS_MAX
     uint8_t qp;      // of the last picture that was no key frame
     bool is_blind;   // the packets would not show a small object
     float sum;       // of surprises
@@ -523,6 +523,25 @@ void om_packet_gate_saw(struct om_packet_gate *gate, int64_t pts_us, bool has_mo
     }
     gate->has_moved = true;
     gate->sign_us = OM_MAX(gate->sign_us, pts_us);
+}
+
+void om_packet_gate_pass_over(struct om_packet_gate *gate, int64_t pts_us)
+{
+    om_with_lock(&gate->lock);
+    if (gate->state != AWAKE)
+        return;
+    gate->saw_us = OM_MAX(gate->saw_us, pts_us);
+    gate->sign_us = OM_MAX(gate->sign_us, pts_us);
+}
+
+void om_packet_gate_put_off(struct om_packet_gate *gate)
+{
+    om_with_lock(&gate->lock);
+    if (gate->state != AWAKE)
+        return;
+    gate->state = ASLEEP;
+    gate->sum = 0;
+    gate->key_us = gate->now_us;
 }
 
 void om_packet_gate_hint(struct om_packet_gate *gate, bool has_motion)

@@ -11,7 +11,7 @@
 // Codecs without cheap pictures between key frames (MJPEG, raw) and streams whose headers cannot be
 // read always pass. docs/design/gate.md has the signal and its measurements.
 //
-// Threads: judge belongs to one thread (the reader's); saw and hint may come from any other.
+// Threads: judge belongs to one thread (the reader's); the others may come from any other.
 
 #pragma once
 
@@ -72,5 +72,9 @@ struct om_gate_judgement om_packet_gate_judge(struct om_packet_gate *gate,
 // A picture with this pts was decoded; whether the motion watch saw something move in it, or
 // something tracked is under way.
 void om_packet_gate_saw(struct om_packet_gate *gate, int64_t pts_us, bool has_motion);
+// Awake: nobody decodes the picture with this pts, but one soon after it: what went on is taken to
+// go on. And: nobody will before the gate says FULL again; it is asleep as before.
+void om_packet_gate_pass_over(struct om_packet_gate *gate, int64_t pts_us);
+void om_packet_gate_put_off(struct om_packet_gate *gate);
 // The camera itself, or somebody else, reports motion (true) or its end (false) now.
 void om_packet_gate_hint(struct om_packet_gate *gate, bool has_motion);

@@ -25,6 +25,7 @@ enum {
 // From so many canvases on nobody waits for more company (some to choose from pack better); and of
 // the round's room, so much is packed in the order of height.
 #define ENOUGH_SHARE 1.25
+#define FULL_SHARE 0.8
 #define BY_HEIGHT_SHARE 0.9
 
 struct om_slot {
@@ -444,7 +445,9 @@ void om_slot_look(struct om_slot *slot, struct om_look *look)
     om_queue_take(engine->queue, &slot->item);
     slot->item.cost_px = plan.area_px;
     slot->item.deadline_us = look->deadline_us;
-    slot->item.linger_us = OM_CLAMP(look->linger_us, 0, LINGER_US_MAX);
+    // What fills a canvas has nobody to wait for.
+    bool is_full = plan.is_alone || plan.area_px >= FULL_SHARE * engine->canvas_px;
+    slot->item.linger_us = is_full ? 0 : OM_CLAMP(look->linger_us, 0, LINGER_US_MAX);
     if (!slot->is_running)
         put_in_queue(slot);
     om_mutex_unlock(&engine->lock);

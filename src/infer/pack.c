@@ -171,7 +171,7 @@ static void shrink_to_half(const struct om_pack_rules *rules, struct om_pack_til
 }
 
 static void plan_whole(const struct om_pack_rules *rules, const struct om_frame *frame,
-                       float object_px, bool may_shrink, struct om_pack_plan *plan)
+                       bool may_shrink, struct om_pack_plan *plan)
 {
     struct scales s = scales_of(rules, frame, 1);
     struct om_region whole = {0, 0, frame->width, frame->height};
@@ -179,7 +179,7 @@ static void plan_whole(const struct om_pack_rules *rules, const struct om_frame 
     plan->is_whole = true;
     plan->is_alone = !rules->can_share;
     plan->count = 1;
-    plan->tiles[0] = (struct om_pack_tile){.core = whole, .crop = whole, .object_px = object_px};
+    plan->tiles[0] = (struct om_pack_tile){.core = whole, .crop = whole};
     size_tile(rules, &s, &plan->tiles[0]);
     if (may_shrink)
         shrink_to_half(rules, &plan->tiles[0]);
@@ -195,15 +195,6 @@ static bool fits_alone(const struct om_pack_rules *rules, const struct om_pack_p
     for (int i = 0; i < plan->count; i++)
         spots[i] = (struct om_pack_spot){.w = plan->tiles[i].w, .h = plan->tiles[i].h};
     return om_pack_put(&canvas, spots, plan->count);
-}
-
-static float smallest_object(const struct om_pack_plan *plan)
-{
-    float object_px = plan->tiles[0].object_px;
-
-    for (int i = 1; i < plan->count; i++)
-        object_px = smaller_object(object_px, plan->tiles[i].object_px);
-    return object_px;
 }
 
 // Tiles of the regions at this zoom; false when the whole picture, `whole`, is the better way.
@@ -266,7 +257,7 @@ void om_pack_plan_make(const struct om_pack_rules *rules, const struct om_frame 
     if (frame->width < 1 || frame->height < 1)
         return;
     if (regions->count == 0) {
-        plan_whole(rules, frame, parts->object_px[0], parts->may_shrink, ret);
+        plan_whole(rules, frame, parts->may_shrink, ret);
         return;
     }
     int count = rules->is_exact ? 1 : OM_MIN(regions->count, (int)OM_REGIONS_MAX);
@@ -280,7 +271,7 @@ void om_pack_plan_make(const struct om_pack_rules *rules, const struct om_frame 
         plan_alone(rules, frame, ret);
         return;
     }
-    plan_whole(rules, frame, smallest_object(ret), parts->may_shrink, &whole);
+    plan_whole(rules, frame, parts->may_shrink, &whole);
     if (!plan_tiles(rules, frame, rules->zoom, &whole, ret) &&
         (rules->zoom <= 1 || !plan_tiles(rules, frame, 1, &whole, ret)))
         *ret = whole;

@@ -18,7 +18,7 @@ enum {
     SPREAD_FACTOR = 4,    // a pixel moved when it is so many spreads off
     REGION_PX_MIN = 3,
     LEARN_STEPS = 32,        // learning happens so many times in learn_us, not with every picture
-    LIGHT_STEP = 7,          // pixels that tell of the light: each 7th, which is no column
+    LIGHT_STEP = 11,         // pixels that tell of the light: each 11th, no column of usual widths
     STILL_US = 600 * OM_MS,  // what has not changed for so long stands
 };
 
@@ -37,7 +37,7 @@ struct om_watch {
     int room_px;                  // of the three below
     uint16_t *mean;               // luma with FRACTION_BITS
     uint16_t *spread;             // mean distance from it, the same unit
-    uint8_t *anchor;              // a picture of at most STILL_US ago
+    uint8_t *anchor;              // each STILL_US the picture of then
 };
 
 // Needed while a picture is judged only, so that a thread has it and not each camera.
@@ -313,6 +313,16 @@ void om_watch_update(struct om_watch *watch, const struct om_thumb *thumb,
     if (ret->has_motion)
         watch->open_until_us = thumb->pts_us + watch->opts.hold_us;
     ret->is_open = is_first || ret->has_motion || thumb->pts_us < watch->open_until_us;
+}
+
+void om_watch_settle(struct om_watch *watch, const struct om_thumb *thumb)
+{
+    if (thumb->width != watch->width || thumb->height != watch->height)
+        return;
+    for (int i = 0; i < thumb->width * thumb->height; i++)
+        watch->mean[i] = (uint16_t)(thumb->luma[i] << FRACTION_BITS);
+    set_anchor(watch, thumb);
+    watch->moved_us = OM_TIME_NONE;
 }
 
 void om_watch_restart(struct om_watch *watch)

@@ -50,3 +50,6 @@ void om_watch_update(struct om_watch *watch, const struct om_thumb *thumb,
                      struct om_watch_result *ret);
 // The next picture becomes the background, as the first one did.
 void om_watch_restart(struct om_watch *watch);
+// All that is in `thumb`, the last one it saw, is background; how restless each place is stays
+// known.
+void om_watch_settle(struct om_watch *watch, const struct om_thumb *thumb);

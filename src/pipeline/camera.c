@@ -296,6 +296,8 @@ static enum om_status read_stream(struct om_camera *cam, struct om_source *sourc
         status = check_pictures(cam, frames_before, opened_us, err);
     } while (status == OM_OK);
     bool has_pictures = drain(cam, frames_before) > 0;
+    if (cam->waker)
+        om_waker_end(cam->waker);
     if (om_cancel_is_set(&cam->cancel))
         return OM_CANCELLED;
     if (has_pictures)

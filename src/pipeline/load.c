@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdatomic.h>
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/thread.h"
@@ -63,6 +64,7 @@ void om_load_destroy(struct om_load *load)
 {
     if (!load)
         return;
+    om_assert(load->awake == 0);
     om_mutex_finish(&load->lock);
     om_free(load);
 }
@@ -87,12 +89,10 @@ static void end_period(struct om_load *load, int64_t now_us)
 {
     double stretch = atomic_load(&load->stretch);
     bool is_settled = now_us >= load->settled_us;
-    if (load->notes >= NOTES_MIN) {
-        if (load->late > LATE_SHARE_MIN * load->notes && is_settled)
-            give_up_some(load, &stretch, now_us);
-        else if (load->fine > (1 - LATE_SHARE_MIN) * load->notes)
-            take_back_some(load, &stretch);
-    }
+    if (load->late > LATE_SHARE_MIN * load->notes && is_settled)
+        give_up_some(load, &stretch, now_us);
+    else if (load->fine > (1 - LATE_SHARE_MIN) * load->notes)
+        take_back_some(load, &stretch);
     stretch = fmin(fmax(stretch, 1), STRETCH_MAX);
     atomic_store(&load->stretch, stretch);
     om_metric_set(&stretch_gauge, (int64_t)(100 * stretch));
@@ -103,7 +103,8 @@ static void end_period(struct om_load *load, int64_t now_us)
 void om_load_note(struct om_load *load, int64_t late_us, int64_t now_us)
 {
     om_with_lock(&load->lock);
-    if (now_us - load->since_us >= PERIOD_US) {
+    // Few notes: the period goes on, or what was given up when all was late would never come back.
+    if (now_us - load->since_us >= PERIOD_US && load->notes >= NOTES_MIN) {
         end_period(load, now_us);
         load->since_us = now_us;
     }
@@ -130,6 +131,7 @@ bool om_load_take_place(struct om_load *load, bool is_new)
 void om_load_give_place(struct om_load *load)
 {
     om_with_lock(&load->lock);
+    om_assert(load->awake > 0);
     load->awake--;
     om_metric_set(&awake_gauge, load->awake);
 }

@@ -18,7 +18,7 @@ struct om_load;
 
 // `cores`: that may work for it; the first guess at how many cameras can be awake.
 OM_MUST_USE struct om_load *om_load_create(int cores);
-void om_load_destroy(struct om_load *load);  // accepts NULL
+void om_load_destroy(struct om_load *load);  // accepts NULL; every place has been given back
 OM_DEFINE_AUTO(om_load);
 
 // Something was this late: a packet that waited for its lane, a look that waited for the detector
@@ -27,7 +27,7 @@ void om_load_note(struct om_load *load, int64_t late_us, int64_t now_us);
 // 1 (all is in time) to 8.
 double om_load_stretch(struct om_load *load);
 // A place among those that are awake; false: too many are. `is_new`: nothing is known of the
-// stream, so it may be for nothing; such ones get half of the places.
+// stream, so it may be for nothing: not while more than half of the places are taken.
 OM_MUST_USE bool om_load_take_place(struct om_load *load, bool is_new);
 void om_load_give_place(struct om_load *load);
 // More cameras than can all be looked at whenever something moves; the pipeline says so.

@@ -74,7 +74,7 @@ void om_looks_start(struct om_looks *looks)
 {
     looks->last_us = looks->last_whole_us = OM_TIME_NONE;
     looks->wants_whole = true;
-    looks->strange_us = OM_TIME_NONE;
+    looks->strange_us = looks->stranger_us = OM_TIME_NONE;
     looks->strange_barren = 0;
     memset(looks->cells, 0, sizeof(looks->cells));
 }
@@ -82,7 +82,7 @@ void om_looks_start(struct om_looks *looks)
 void om_looks_wake(struct om_looks *looks)
 {
     looks->last_us = looks->last_whole_us = OM_TIME_NONE;
-    looks->strange_us = OM_TIME_NONE;
+    looks->strange_us = looks->stranger_us = OM_TIME_NONE;
     looks->strange_barren /= 2;
     for (int y = 0; y < OM_LOOK_CELLS_Y; y++) {
         for (int x = 0; x < OM_LOOK_CELLS_X; x++)
@@ -206,7 +206,7 @@ static int64_t gap_of(const struct om_looks *looks, const struct om_look_at *at,
 {
     if (track->state == OM_TRACK_TENTATIVE)
         return NEW_GAP_US;
-    if (track->is_stationary && !is_stirred(at, track))
+    if (track->is_stationary && track->state != OM_TRACK_LOST && !is_stirred(at, track))
         return looks->opts.still_gap_us;
     int64_t gap_us = looks->opts.moving_gap_us;
     int64_t quick_us = OM_MIN(gap_us, (int64_t)QUICK_GAP_US);
@@ -263,8 +263,8 @@ static bool add_strange_parts(struct om_looks *looks, const struct om_look_at *a
                               struct om_parts *parts)
 {
     float least = MARGIN_OF_PICTURE * (float)OM_MAX(at->width, at->height);
-    bool is_forgotten = looks->strange_us != OM_TIME_NONE &&
-                        at->pts_us - looks->strange_us > FORGET_US;
+    bool is_forgotten = looks->stranger_us != OM_TIME_NONE &&
+                        at->pts_us - looks->stranger_us > FORGET_US;
     if (is_forgotten || was_fruitful(looks, at))
         looks->strange_barren = 0;
     bool is_early = is_too_early(looks, at), has_some = false;
@@ -276,6 +276,7 @@ static bool add_strange_parts(struct om_looks *looks, const struct om_look_at *a
             continue;
         }
         has_some = true;
+        looks->stranger_us = at->pts_us;
         if (is_early || !is_worth_it(looks, at, part))
             continue;
         add_part(at, parts, widen(part, MARGIN_SHARE, least), 0);
@@ -329,7 +330,7 @@ static enum om_look_kind decide_thrift(struct om_looks *looks, const struct om_l
         return OM_LOOK_WHOLE;
     if (looks->last_us != OM_TIME_NONE &&
         at->pts_us - looks->last_us < stretched(at, PACE_US) * 9 / 10)
-        return OM_LOOK_LATER;
+        return at->motion->regions.count + at->tracks->count > 0 ? OM_LOOK_LATER : OM_LOOK_NOTHING;
     if (looks->last_whole_us == OM_TIME_NONE)  // it just woke: the whole picture has time
         looks->last_whole_us = at->pts_us;
     bool has_strange = add_strange_parts(looks, at, ret);
@@ -337,15 +338,12 @@ static enum om_look_kind decide_thrift(struct om_looks *looks, const struct om_l
     if (has_moving &&
         at->pts_us - looks->last_whole_us >= stretched(at, looks->opts.whole_gap_us)) {
         ret->regions.count = 0;
-        ret->object_px[0] = 0;
         return OM_LOOK_WHOLE;
     }
     if (ret->regions.count == 0)
         return has_moving ? OM_LOOK_LATER : OM_LOOK_NOTHING;
     if (!at->is_turned && share_covered(at, &ret->regions) < WHOLE_SHARE_MIN)
         return OM_LOOK_PARTS;
-    for (int i = 1; i < ret->regions.count; i++)
-        ret->object_px[0] = fminf(ret->object_px[0], ret->object_px[i]);
     ret->regions.count = 0;
     return OM_LOOK_WHOLE;
 }
@@ -371,7 +369,6 @@ enum om_look_kind om_looks_decide(struct om_looks *looks, const struct om_look_a
                                   struct om_parts *ret)
 {
     ret->regions.count = 0;
-    ret->object_px[0] = 0;
     ret->may_shrink = false;
     // 0.9: a camera at exactly that rate must not lose every other frame to jitter.
     if (at->fps_max > 0 && looks->last_us != OM_TIME_NONE &&

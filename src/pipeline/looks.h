@@ -42,8 +42,9 @@ struct om_looks {
     struct om_looks_opts opts;
     int64_t last_us, last_whole_us;  // OM_TIME_NONE before the first
     bool wants_whole;
-    // Motion that no track explains: the last look at it, and looks in vain so far.
-    int64_t strange_us;
+    // Motion that no track explains: the last look at it, when there was some last, and looks in
+    // vain so far.
+    int64_t strange_us, stranger_us;
     int strange_barren;
     struct om_look_cell {
         int64_t next_us;

@@ -96,8 +96,9 @@ struct om_stages {
     struct om_alert *alert;
     int live_tracks;
     struct om_looks looks;
-    bool is_thrifty;   // looks are rationed now
-    int moving_count;  // what moved in the picture that is looked at, when they are
+    bool is_thrifty;        // looks are rationed now
+    int64_t moving_pts_us;  // of the last picture that was looked at, and what moved in it
+    int moving_count;
     struct om_box moving[OM_REGIONS_MAX];
     int64_t last_result_pts_us;
     double detect_fps;
@@ -365,7 +366,7 @@ static void follow(struct om_stages *stages, const struct result *result)
         .looked = looked,
         .looked_count = looked_boxes(&result->looked, looked),
         .moving = stages->moving,
-        .moving_count = stages->moving_count,
+        .moving_count = frame->pts_us == stages->moving_pts_us ? stages->moving_count : 0,
         .width = (float)om_frame_upright_width(frame),
         .height = (float)om_frame_upright_height(frame),
     };
@@ -528,14 +529,15 @@ static void count_frame(struct om_stages *stages, const struct om_frame *frame,
     stages->stats.parts_looked += (uint64_t)parts->regions.count;
 }
 
-// With rationed looks there is one under way at most, so this is there when its result comes.
 static void keep_moving(struct om_stages *stages, const struct om_frame *frame)
 {
     float sx = (float)frame->width / (float)stages->thumb.width;
     float sy = (float)frame->height / (float)stages->thumb.height;
     bool is_upright = frame->rotation_deg == 0 && !frame->is_mirrored;
     const struct om_regions *regions = &stages->motion.regions;
-    stages->moving_count = stages->is_thrifty && is_upright ? regions->count : 0;
+    bool can_vouch = stages->is_thrifty && is_upright && stages->motion.is_moving;
+    stages->moving_pts_us = frame->pts_us;
+    stages->moving_count = can_vouch ? regions->count : 0;
     for (int i = 0; i < stages->moving_count; i++) {
         const struct om_region *r = &regions->items[i];
         stages->moving[i] = (struct om_box){(float)r->x * sx, (float)r->y * sy, (float)r->w * sx,
@@ -545,11 +547,11 @@ static void keep_moving(struct om_stages *stages, const struct om_frame *frame)
 
 static void look_at(struct om_stages *stages, struct om_frame *frame, const struct om_parts *parts)
 {
-    keep_moving(stages, frame);
     if (!stages->slot) {
         follow_motion(stages, frame);
         return;
     }
+    keep_moving(stages, frame);
     struct om_look look = {
         .frame = om_frame_ref(frame),
         .parts = *parts,
@@ -670,13 +672,12 @@ static void discard_frames(struct om_stages *stages)
     }
 }
 
-// All is quiet: what stands there now is the background of what comes next.
+// When all is quiet, what stands there now is the background of what comes next.
 static void settle(struct om_stages *stages)
 {
-    if (stages->judged_pts_us == OM_TIME_NONE)
+    if (stages->judged_pts_us == OM_TIME_NONE || stages->motion.is_moving)
         return;
-    om_watch_restart(stages->watch);
-    om_watch_update(stages->watch, &stages->thumb, &stages->motion);
+    om_watch_settle(stages->watch, &stages->thumb);
 }
 
 // The group of pictures that went by while the camera slept.
@@ -704,8 +705,8 @@ static void decode(struct om_stages *stages, const struct om_mail *mail)
         int64_t now_us = om_time_mono_us();
         int64_t late_us = now_us - mail->packet->arrival_us;
         om_load_note(stages->load, late_us, now_us);
-        if (stages->waker && late_us > GIVE_UP_US)
-            om_waker_give_up(stages->waker);
+        if (stages->waker && late_us > GIVE_UP_US && mail->kind != OM_MAIL_SLEEP)
+            om_waker_give_up(stages->waker, mail->packet->dts_us);
     }
     if (mail->kind == OM_MAIL_SLEEP) {
         close_decoder(stages);

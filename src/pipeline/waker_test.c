@@ -129,25 +129,33 @@ static void test_naps(struct rig *rig)
     int naps = 0;
     for (int i = 0; i < CLIP_GROUP; i++) {
         enum om_mail_kind kind = step(rig, rig->at % CLIP_GROUP == 0);
-        om_assert(kind == OM_MAIL_PASS || (kind == OM_MAIL_IGNORE && i > CLIP_GROUP / 2));
-        naps += kind == OM_MAIL_IGNORE;
+        om_assert(kind == OM_MAIL_PASS || i > CLIP_GROUP / 2);
+        om_assert(kind != OM_MAIL_SLEEP || naps == 0);
+        naps += kind == OM_MAIL_SLEEP || kind == OM_MAIL_IGNORE;
     }
     om_assert(naps >= 3 && naps <= 10);
-    // The next group begins where it should: nothing has to be decoded again.
-    om_assert(step(rig, true) == OM_MAIL_PASS);
-    for (int i = 1; i < CLIP_GROUP; i++)
+    // Its place is kept. The next group begins where it should.
+    om_assert(places_left(rig->load) == before - 1);
+    om_assert(step(rig, true) == OM_MAIL_WAKE && step(rig, false) == OM_MAIL_PASS);
+    for (int i = 2; i < CLIP_GROUP; i++)
         (void)step(rig, false);
     // The one after it does not: what was left out is needed after all.
     om_assert(step(rig, false) == OM_MAIL_IGNORE);
     om_assert(step(rig, false) == OM_MAIL_WAKE);
     om_assert(step(rig, false) == OM_MAIL_PASS);
+    // Two groups of different lengths: nobody knows when the next one ends.
+    for (int i = 0; i < CLIP_GROUP; i++)
+        om_assert(step(rig, i == 0) == OM_MAIL_PASS);
+    om_assert(om_waker_stats(rig->waker).wakes == 0);  // naps are none
 }
 
 // Falling behind gives the place back; without one nobody wakes.
 static void test_places(struct rig *rig)
 {
     int before = places_left(rig->load), taken = 0;
-    om_waker_give_up(rig->waker);
+    om_waker_give_up(rig->waker, rig->now_us - 60 * OM_SECOND);  // of another group: old news
+    om_assert(step(rig, false) == OM_MAIL_PASS);
+    om_waker_give_up(rig->waker, rig->now_us);
     om_assert(step(rig, false) == OM_MAIL_SLEEP && places_left(rig->load) == before + 1);
     om_assert(step(rig, false) == OM_MAIL_IGNORE);
     while (om_load_take_place(rig->load, false))
@@ -178,9 +186,8 @@ int main(void)
     test_naps(&rig);
     test_places(&rig);
     int places = places_left(rig.load);
-    om_waker_destroy(rig.waker);
-    rig.waker = NULL;
-    om_assert(places_left(rig.load) == places + 1);
+    om_waker_end(rig.waker);
+    om_assert(places_left(rig.load) == places + 1 && !om_waker_stats(rig.waker).is_awake);
     close_rig(&rig);
     return 0;
 }

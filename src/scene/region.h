@@ -18,8 +18,8 @@ struct om_regions {
 // Parts: what of one picture is to be looked at, and how closely.
 struct om_parts {
     struct om_regions regions;  // count 0: the whole picture
-    // About the side of the smallest object expected in each region (of the whole picture: in [0]);
-    // 0 = not known. Large objects may be seen smaller.
+    // About the side of the smallest object expected in each region; 0 = not known. Large objects
+    // may be seen smaller.
     float object_px[OM_REGIONS_MAX];
     bool may_shrink;  // a whole picture may become a little smaller when two then share an input
 };
