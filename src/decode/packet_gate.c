@@ -35,7 +35,7 @@ enum {
     HEADER_BYTES = 24,
     KNOWN_MIN = 8,                 // pictures to know a kind
     BLIND_GAP_US = 3 * OM_SECOND,  // between two key frames when packets show little
-    IDLE_KEYS_MAX = 2,             // doublings of the gap
+    IDLE_KEYS_MAX = 1,             // doublings of the gap
     FILLER_MIN = 8,
     FILLER_H264 = 12,  // types of units
     FILLER_HEVC = 38,

@@ -17,9 +17,9 @@ enum {
     ALPHA_ONE = 1 << 15,  // the product with a difference of FRACTION_BITS still fits 32 bits
     SPREAD_FACTOR = 4,    // a pixel moved when it is so many spreads off
     REGION_PX_MIN = 3,
-    LEARN_STEPS = 32,        // learning happens so many times in learn_us, not with every picture
-    LIGHT_STEP = 11,         // pixels that tell of the light: each 11th, no column of usual widths
-    STILL_US = 600 * OM_MS,  // what has not changed for so long stands
+    LEARN_STEPS = 32,      // learning happens so many times in learn_us, not with every picture
+    LIGHT_STEP = 11,       // pixels that tell of the light: each 11th, no column of usual widths
+    STILL_US = OM_SECOND,  // what has not changed for so long stands
 };
 
 // Shares of the picture.
