@@ -263,6 +263,7 @@ static void check_closeness(void)
 
     rules.width = rules.height = SIDE;
     rules.can_share = true;
+    rules.object_px = 48;
     om_pack_plan_make(&rules, &frame, &parts, &full);
     parts.object_px[0] = 60;  // 39 pixels of the input
     om_pack_plan_make(&rules, &frame, &parts, &less);

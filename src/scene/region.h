@@ -19,7 +19,7 @@ struct om_regions {
 struct om_parts {
     struct om_regions regions;  // count 0: the whole picture
     // About the side of the smallest object expected in each region; 0 = not known. Large objects
-    // may be seen smaller.
+    // may be seen smaller, where the engine's rules say so.
     float object_px[OM_REGIONS_MAX];
     bool may_shrink;  // a whole picture may become a little smaller when two then share an input
 };
