@@ -35,7 +35,6 @@ enum {
     HEADER_BYTES = 24,
     KNOWN_MIN = 8,                 // pictures to know a kind
     BLIND_GAP_US = 3 * OM_SECOND,  // between two key frames when packets show little
-    IDLE_KEYS_MAX = 1,             // doublings of the gap
     FILLER_MIN = 8,
     FILLER_H264 = 12,  // types of units
     FILLER_HEVC = 38,
@@ -92,7 +91,6 @@ struct om_packet_gate {
     bool has_epoch;
     uint32_t epoch;
     int place;       // pictures since the key frame
-    int idle_keys;   // looked at for sanity since one showed something, up to IDLE_KEYS_MAX
     uint8_t qp;      // of the last picture that was no key frame
     bool is_blind;   // the packets would not show a small object
     float sum;       // of surprises
@@ -316,7 +314,7 @@ static void start(struct om_packet_gate *gate)
     gate->place = 0;
     gate->sum = 0;
     gate->has_moved = gate->is_deaf = false;
-    gate->quiet = gate->idle_keys = 0;
+    gate->quiet = 0;
     gate->saw_us = gate->sign_us = gate->key_us = OM_TIME_NONE;
     for (int i = 0; i < PENDING; i++)
         gate->pending[i].is_used = false;
@@ -373,14 +371,6 @@ static bool is_alarm(struct om_packet_gate *gate, const struct look *look, float
     return surprise > limit_of(gate, JUMP) || gate->sum > limit_of(gate, SUM_MAX);
 }
 
-// Key frames that show nothing new are asked for less and less often.
-static int64_t key_gap_of(const struct om_packet_gate *gate)
-{
-    int64_t gap_us = gate->is_blind ? OM_MIN(BLIND_GAP_US, gate->opts.key_gap_us)
-                                    : gate->opts.key_gap_us;
-    return gap_us << gate->idle_keys;
-}
-
 static struct om_gate_judgement
 judge_asleep(struct om_packet_gate *gate, const struct om_packet *packet, const struct look *look)
 {
@@ -395,10 +385,11 @@ judge_asleep(struct om_packet_gate *gate, const struct om_packet *packet, const 
         return (struct om_gate_judgement){OM_GATE_FULL, OM_GATE_PIXELS, 0};
     }
     if (packet->is_key) {
-        if (gate->now_us - gate->key_us < key_gap_of(gate))
+        int64_t gap_us = gate->is_blind ? OM_MIN(BLIND_GAP_US, gate->opts.key_gap_us)
+                                        : gate->opts.key_gap_us;
+        if (gate->now_us - gate->key_us < gap_us)
             return (struct om_gate_judgement){OM_GATE_IGNORE, OM_GATE_QUIET, 0};
         gate->key_us = gate->now_us;
-        gate->idle_keys = OM_MIN(gate->idle_keys + 1, (int)IDLE_KEYS_MAX);
         return (struct om_gate_judgement){OM_GATE_KEY, OM_GATE_SANITY, 0};
     }
     if (!look->is_read) {
@@ -518,7 +509,6 @@ void om_packet_gate_saw(struct om_packet_gate *gate, int64_t pts_us, bool has_mo
     }
     if (gate->state == ASLEEP) {
         gate->is_deaf |= pts_us >= gate->key_us;
-        gate->idle_keys = 0;
         return;
     }
     gate->has_moved = true;
@@ -540,7 +530,7 @@ void om_packet_gate_put_off(struct om_packet_gate *gate)
     if (gate->state != AWAKE)
         return;
     gate->state = ASLEEP;
-    gate->sum = 0;
+    gate->sum = limit_of(gate, SUM_MAX);  // or what goes on would be learned as usual meanwhile
     gate->key_us = gate->now_us;
 }
 
