@@ -148,8 +148,7 @@ static struct parts parts_packed(const struct om_pack_work *work)
     return parts;
 }
 
-// Each region by itself, as the packed side has joined and cut them, but as large as in the whole
-// picture.
+// Each region by itself, as the packed side has joined and cut them.
 static struct parts parts_single(const struct om_pack_work *work, const struct om_pack_rules *rules)
 {
     struct parts parts = {.in_flight = 1};

@@ -317,9 +317,7 @@ static void add_each(struct labelled *in, struct om_frame *frame, const struct o
             continue;
         int image = in->work->count;
         struct om_region region = shaken(in, objects[i].box);
-        struct om_parts *parts = &add_look(in->work, frame, image)->parts;
-        parts->regions = (struct om_regions){1, {region}};
-        parts->object_px[0] = sqrtf(om_box_area(objects[i].box));
+        add_look(in->work, frame, image)->parts.regions = (struct om_regions){1, {region}};
         for (int k = 0; k < count; k++) {
             struct om_ap_truth truth = {image, objects[k].class_id, objects[k].box,
                                         objects[k].is_crowd, objects[k].is_crowd};
@@ -340,7 +338,6 @@ static void add_together(struct labelled *in, struct om_frame *frame, const stru
                                                   objects[i].is_crowd, objects[i].is_crowd});
         if (look->parts.regions.count == OM_REGIONS_MAX)
             continue;
-        look->parts.object_px[look->parts.regions.count] = sqrtf(om_box_area(objects[i].box));
         look->parts.regions.items[look->parts.regions.count++] = shaken(in, objects[i].box);
     }
 }

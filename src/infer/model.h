@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "infer/manifest.h"
-#include "infer/preprocess.h"
+#include "infer/tiles.h"
 #include "scene/detection.h"
 
 struct om_model;
@@ -105,19 +105,6 @@ OM_MUST_USE enum om_status om_model_finish(struct om_model_ctx *ctx, int count,
                                            const struct om_detect_opts *opts,
                                            struct om_result *results, struct om_error *err);
 // ---- several parts in one input ----------------------------------------------------------------
-
-enum { OM_MODEL_TILES_MAX = 64 };  // of one canvas
-
-// A part of a picture and where in which input (a canvas) it lies.
-struct om_model_tile {
-    const struct om_frame *frame;
-    struct om_region core;     // what was asked for, in pixels of the stored picture
-    struct om_prep_part part;  // place.w 0 = alone in its canvas, the model's own way
-    int canvas;
-    // Filled by prepare.
-    enum om_status status;
-    struct om_geometry geometry;
-};
 
 // Whether parts may lie side by side: a detector whose boxes do not depend on the picture's size
 // and whose arithmetic does not change with what else is in the input.

@@ -11,8 +11,6 @@
 
 // From this share of a whole picture's own cost on it is looked at whole: it sees more.
 #define WHOLE_SHARE 0.75
-// No tile is brought below this share of its size, however large its objects.
-#define SHRINK_MIN 0.25
 
 // ---- regions -----------------------------------------------------------------------------------
 
@@ -89,21 +87,6 @@ static struct om_region with_margin(const struct om_pack_rules *rules, const str
     return crop;
 }
 
-// By how much a tile may be smaller than the whole picture's scale, for the objects in it.
-static double shrink_of(const struct om_pack_rules *rules, const struct scales *s, float object_px)
-{
-    double seen_px = (double)object_px * fmin(s->x, s->y);
-
-    return seen_px > rules->object_px && rules->object_px > 0
-               ? fmax(rules->object_px / seen_px, SHRINK_MIN)
-               : 1;
-}
-
-static float smaller_object(float a, float b)
-{
-    return fminf(a, b);  // what is not known is 0: it may be small
-}
-
 static void join(const struct om_pack_rules *rules, const struct scales *s,
                  const struct om_frame *frame, struct om_pack_plan *plan)
 {
@@ -114,7 +97,6 @@ static void join(const struct om_pack_rules *rules, const struct scales *s,
                 continue;
             a->core = around(&a->core, &b->core);
             a->crop = with_margin(rules, s, frame, &a->core);
-            a->object_px = smaller_object(a->object_px, b->object_px);
             *b = plan->tiles[--plan->count];
             i = -1;  // it has grown: look at all of them again
             break;
@@ -127,8 +109,7 @@ static void size_tile(const struct om_pack_rules *rules, const struct scales *s,
 {
     int w = s->is_turned ? tile->crop.h : tile->crop.w,
         h = s->is_turned ? tile->crop.w : tile->crop.h;
-    double shrink = shrink_of(rules, s, tile->object_px);
-    double x = s->x * shrink, y = s->y * shrink;
+    double x = s->x, y = s->y;
 
     if (!rules->is_stretched)
         x = y = fmin(x, fmin((double)rules->width / w, (double)rules->height / h));
@@ -250,7 +231,7 @@ void om_pack_plan_make(const struct om_pack_rules *rules, const struct om_frame 
                        const struct om_parts *parts, struct om_pack_plan *ret)
 {
     const struct om_regions *regions = &parts->regions;
-    struct om_pack_plan whole = {0};
+    struct om_pack_plan whole;
 
     ret->is_whole = ret->is_alone = false;
     ret->count = ret->area_px = 0;
@@ -261,10 +242,8 @@ void om_pack_plan_make(const struct om_pack_rules *rules, const struct om_frame 
         return;
     }
     int count = rules->is_exact ? 1 : OM_MIN(regions->count, (int)OM_REGIONS_MAX);
-    for (int i = 0; i < count; i++) {
-        ret->tiles[ret->count].object_px = parts->object_px[i];
+    for (int i = 0; i < count; i++)
         ret->count += cut(frame, &regions->items[i], &ret->tiles[ret->count].core);
-    }
     if (ret->count == 0)
         return;
     if (rules->is_exact || !rules->can_share) {

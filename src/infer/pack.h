@@ -26,23 +26,16 @@ struct om_pack_rules {
     double margin;      // context on each side of a part, as a share of the side ...
     int margin_min_px;  // ... and at least so many pixels of the input
     int gap_px;         // between parts
-    double object_px;   // objects need not be seen larger than so many pixels of the input; 0 = as
-                        // large as in the whole picture
     double shrink_min;  // scale a whole picture may be brought to so that two share a canvas
 };
 #define OM_PACK_RULES_DEFAULT                                                                      \
-    ((struct om_pack_rules){.zoom = 1,                                                             \
-                            .margin = 0.18,                                                        \
-                            .margin_min_px = 10,                                                   \
-                            .gap_px = 4,                                                           \
-                            .object_px = 0,                                                        \
-                            .shrink_min = 0.85})
+    ((struct om_pack_rules){                                                                       \
+        .zoom = 1, .margin = 0.18, .margin_min_px = 10, .gap_px = 4, .shrink_min = 0.85})
 
 struct om_pack_tile {
     struct om_region core;  // what is to be looked at, in pixels of the stored picture
     struct om_region crop;  // with its context
     int w, h;               // in the canvas, upright
-    float object_px;        // of the smallest object in it; 0 = not known
 };
 
 struct om_pack_plan {

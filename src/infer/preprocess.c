@@ -671,6 +671,11 @@ void om_prep_forget(struct om_prep *prep)
     prep->padded = NULL;
 }
 
+struct om_region om_prep_input(const struct om_prep *prep)
+{
+    return (struct om_region){0, 0, prep->width, prep->height};
+}
+
 void om_prep_pad(const struct om_prep *prep, const struct om_region *at, float *tensor)
 {
     size_t plane_size = (size_t)prep->width * (size_t)prep->height;

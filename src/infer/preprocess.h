@@ -53,6 +53,8 @@ struct om_prep_part {
 OM_MUST_USE enum om_status om_prep_fill_at(struct om_prep *prep, const struct om_frame *frame,
                                            const struct om_prep_part *part, float *tensor,
                                            struct om_geometry *ret);
+// The whole input: at 0, 0.
+struct om_region om_prep_input(const struct om_prep *prep);
 // Fills a rectangle of the input (inside it) with the manifest's pad value.
 void om_prep_pad(const struct om_prep *prep, const struct om_region *at, float *tensor);
 // Where a region of the stored picture lies in the upright one.

@@ -123,11 +123,8 @@ static struct om_box track_part(const struct om_look_at *at, const struct om_tra
 }
 
 // Parts that overlap become one; so nothing is looked at twice and no box is cut by a seam.
-// `object_px`: as in om_parts.
-static void add_part(const struct om_look_at *at, struct om_parts *ret, struct om_box box,
-                     float object_px)
+static void add_part(const struct om_look_at *at, struct om_regions *parts, struct om_box box)
 {
-    struct om_regions *parts = &ret->regions;
     box = om_box_clip(box, (float)at->width, (float)at->height);
     int x = (int)box.x & ~1, y = (int)box.y & ~1;
     struct om_region part = {x, y, OM_MIN((int)ceilf(box.x + box.w), at->width) - x,
@@ -149,12 +146,9 @@ static void add_part(const struct om_look_at *at, struct om_parts *ret, struct o
         part.y = OM_MIN(part.y, other->y);
         part.w = right - part.x;
         part.h = bottom - part.y;
-        object_px = fminf(object_px, ret->object_px[i]);
         *other = parts->items[--parts->count];
-        ret->object_px[i] = ret->object_px[parts->count];
         i = 0;  // it grew: what was apart may not be any more
     }
-    ret->object_px[parts->count] = object_px;
     parts->items[parts->count++] = part;
 }
 
@@ -260,7 +254,7 @@ static bool is_too_early(const struct om_looks *looks, const struct om_look_at *
 
 // Motion that no track explains. True: there is some, whether it is looked at now or later.
 static bool add_strange_parts(struct om_looks *looks, const struct om_look_at *at,
-                              struct om_parts *parts)
+                              struct om_regions *parts)
 {
     float least = MARGIN_OF_PICTURE * (float)OM_MAX(at->width, at->height);
     bool is_forgotten = looks->stranger_us != OM_TIME_NONE &&
@@ -279,7 +273,7 @@ static bool add_strange_parts(struct om_looks *looks, const struct om_look_at *a
         looks->stranger_us = at->pts_us;
         if (is_early || !is_worth_it(looks, at, part))
             continue;
-        add_part(at, parts, widen(part, MARGIN_SHARE, least), 0);
+        add_part(at, parts, widen(part, MARGIN_SHARE, least));
         count++;
     }
     if (count > 0) {
@@ -303,9 +297,9 @@ static bool has_waited(const struct om_looks *looks, const struct om_look_at *at
 // When there is a look at all, because a track is due or something strange moves, those that are
 // half due are looked at with it: so the tracks of a camera come to be due together.
 static bool add_due_tracks(const struct om_looks *looks, const struct om_look_at *at,
-                           struct om_parts *parts)
+                           struct om_regions *parts)
 {
-    bool has_moving = false, is_due = parts->regions.count > 0;
+    bool has_moving = false, is_due = parts->count > 0;
     for (int i = 0; i < at->tracks->count; i++) {
         const struct om_track *track = &at->tracks->items[i];
         if (track->state == OM_TRACK_ENDED)
@@ -318,7 +312,7 @@ static bool add_due_tracks(const struct om_looks *looks, const struct om_look_at
         if (track->state == OM_TRACK_ENDED ||
             !has_waited(looks, at, track, track->is_stationary ? DUE_SHARE : COMPANY_SHARE))
             continue;
-        add_part(at, parts, track_part(at, track), sqrtf(om_box_area(track->box)));
+        add_part(at, parts, track_part(at, track));
     }
     return has_moving;
 }
@@ -333,8 +327,8 @@ static enum om_look_kind decide_thrift(struct om_looks *looks, const struct om_l
         return at->motion->regions.count + at->tracks->count > 0 ? OM_LOOK_LATER : OM_LOOK_NOTHING;
     if (looks->last_whole_us == OM_TIME_NONE)  // it just woke: the whole picture has time
         looks->last_whole_us = at->pts_us;
-    bool has_strange = add_strange_parts(looks, at, ret);
-    bool has_moving = add_due_tracks(looks, at, ret) || has_strange;
+    bool has_strange = add_strange_parts(looks, at, &ret->regions);
+    bool has_moving = add_due_tracks(looks, at, &ret->regions) || has_strange;
     if (has_moving &&
         at->pts_us - looks->last_whole_us >= stretched(at, looks->opts.whole_gap_us)) {
         ret->regions.count = 0;

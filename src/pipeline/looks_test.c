@@ -116,6 +116,48 @@ static void test_strange_motion(void)
     om_assert(step() == OM_LOOK_PARTS && holds((struct om_box){495, 195, 50, 90}));
 }
 
+// Something that the detector does not know crosses the picture: every place is new, but looking in
+// vain makes rare all the same. What it finds makes it quick again.
+static void test_stranger_passes(void)
+{
+    begin(OM_LOOK_THRIFT);
+    (void)step();
+    int looks = 0;
+    for (int i = 0; i < 25; i++) {
+        rig.motion.regions.count = 0;
+        move_at(24 * i, 100, 40, 80);
+        looks += step() == OM_LOOK_PARTS;
+    }
+    om_assert(looks >= 4 && looks <= 9);
+    struct om_track *track = track_at(500, 250, OM_TRACK_CONFIRMED);
+    track->first_pts_us = rig.at.pts_us;
+    track->is_stationary = true;
+    looks = 0;
+    for (int i = 0; i < 4; i++) {
+        rig.motion.regions.count = 0;
+        move_at(40 * i, 10, 40, 40);
+        looks += step() == OM_LOOK_PARTS;
+    }
+    om_assert(looks >= 2);
+}
+
+// Tracks come to be looked at together: one that is half due comes along.
+static void test_company(void)
+{
+    begin(OM_LOOK_THRIFT);
+    (void)step();
+    rig.at.pts_us = 10 * OM_SECOND;
+    struct om_track *due = track_at(100, 100, OM_TRACK_CONFIRMED);
+    struct om_track *half = track_at(300, 100, OM_TRACK_CONFIRMED);
+    struct om_track *fresh = track_at(500, 100, OM_TRACK_CONFIRMED);
+    due->hits = half->hits = fresh->hits = 9;
+    due->last_pts_us -= OM_SECOND;
+    half->last_pts_us -= 600 * OM_MS;
+    fresh->last_pts_us -= 200 * OM_MS;
+    om_assert(step() == OM_LOOK_PARTS && rig.parts.regions.count == 2);
+    om_assert(holds(due->box) && holds(half->box) && !holds(fresh->box));
+}
+
 // How many of `pictures` are looked at while the object of one track moves and is seen.
 static int looks_at_track(struct om_track *track, int pictures)
 {
@@ -213,6 +255,8 @@ int main(void)
 {
     test_start();
     test_strange_motion();
+    test_stranger_passes();
+    test_company();
     test_tracks();
     test_standing();
     test_whole();

@@ -531,18 +531,14 @@ static void count_frame(struct om_stages *stages, const struct om_frame *frame,
 
 static void keep_moving(struct om_stages *stages, const struct om_frame *frame)
 {
-    float sx = (float)frame->width / (float)stages->thumb.width;
-    float sy = (float)frame->height / (float)stages->thumb.height;
-    bool is_upright = frame->rotation_deg == 0 && !frame->is_mirrored;
-    const struct om_regions *regions = &stages->motion.regions;
-    bool can_vouch = stages->is_thrifty && is_upright && stages->motion.is_moving;
     stages->moving_pts_us = frame->pts_us;
-    stages->moving_count = can_vouch ? regions->count : 0;
-    for (int i = 0; i < stages->moving_count; i++) {
-        const struct om_region *r = &regions->items[i];
-        stages->moving[i] = (struct om_box){(float)r->x * sx, (float)r->y * sy, (float)r->w * sx,
-                                            (float)r->h * sy};
-    }
+    stages->moving_count = 0;
+    if (!stages->is_thrifty || !stages->motion.is_moving)
+        return;
+    struct om_detections moving;
+    om_motion_detections(&stages->motion.regions, &stages->thumb, frame, &moving);
+    for (int i = 0; i < moving.count; i++)
+        stages->moving[stages->moving_count++] = moving.items[i].box;
 }
 
 static void look_at(struct om_stages *stages, struct om_frame *frame, const struct om_parts *parts)

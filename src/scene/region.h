@@ -15,11 +15,8 @@ struct om_regions {
     struct om_region items[OM_REGIONS_MAX];
 };
 
-// Parts: what of one picture is to be looked at, and how closely.
+// Parts: what of one picture is to be looked at.
 struct om_parts {
     struct om_regions regions;  // count 0: the whole picture
-    // About the side of the smallest object expected in each region; 0 = not known. Large objects
-    // may be seen smaller, where the engine's rules say so.
-    float object_px[OM_REGIONS_MAX];
     bool may_shrink;  // a whole picture may become a little smaller when two then share an input
 };

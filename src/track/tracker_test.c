@@ -249,6 +249,30 @@ static void test_looked_at(void)
     om_assert(!find(far_id) && rig.tracks.count == 1);
 }
 
+// One detection is enough where something moves; elsewhere, and beside it, it takes two.
+static void test_vouched_for(void)
+{
+    begin(false);
+    step();
+    put(50, 0.9F, 0);
+    put(200, 0.9F, 0);
+    put(400, 0.9F, 0);
+    const struct om_box moving[] = {{45, 110, 50, 40}, {230, 100, 40, 60}};
+    const struct om_tracker_look look = {
+        .detections = &rig.detections, .moving = moving, .moving_count = 2};
+    rig.pts_us += STEP_US;
+    om_tracker_update_looked(rig.tracker, rig.pts_us, 0, &look, &rig.tracks, rig.match);
+    rig.detections.count = 0;
+    om_assert(rig.tracks.count == 3);
+    // The second one has motion in a quarter of its box only.
+    static const enum om_track_state states[] = {OM_TRACK_CONFIRMED, OM_TRACK_TENTATIVE,
+                                                 OM_TRACK_TENTATIVE};
+    for (int i = 0; i < 3; i++) {
+        float x = rig.tracks.items[i].box.x;
+        om_assert(rig.tracks.items[i].state == states[x < 100 ? 0 : x < 300 ? 1 : 2]);
+    }
+}
+
 // Half in the part that was looked at: a detection there is matched, none is no miss.
 static void test_looked_at_partly(void)
 {
@@ -335,6 +359,7 @@ int main(void)
     test_camera_motion();
     test_slow_looks();
     test_looked_at();
+    test_vouched_for();
     test_looked_at_partly();
     test_reset();
     test_bounds();
