@@ -152,9 +152,10 @@ static void print_plain(om_str json)
                  OM_STR_ARG(om_json_as_str(om_json_get(root, "bench"), OM_STR(""))),
                  OM_STR_ARG(om_json_as_str(om_json_get(root, "reference"), OM_STR(""))));
     const struct om_json *figures = om_json_get(root, "figures");
-    for (size_t i = 0; i < om_json_len(figures); i++) {
-        const char *key;
-        const struct om_json *value = om_json_member(figures, i, &key);
+    const char *key;
+    const struct om_json *value;
+    void *at = NULL;
+    while (om_json_next(figures, &at, &key, &value)) {
         if (om_json_type(value) == OM_JSON_NUMBER)
             om_cli_print("  %-28s %g\n", key, om_json_as_double(value, 0));
         else if (om_json_type(value) == OM_JSON_ARRAY)

@@ -398,17 +398,6 @@ bool om_json_next(const struct om_json *object, void **at, const char **ret_key,
     return true;
 }
 
-const struct om_json *om_json_member(const struct om_json *object, size_t i, const char **ret_key)
-{
-    void *at = NULL;
-    const struct om_json *value;
-    do {
-        if (!om_json_next(object, &at, ret_key, &value))
-            return NULL;
-    } while (i-- > 0);
-    return value;
-}
-
 om_str om_json_as_str(const struct om_json *value, om_str fallback)
 {
     if (om_json_type(value) != OM_JSON_STRING)

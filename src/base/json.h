@@ -65,10 +65,8 @@ enum om_json_type om_json_type(const struct om_json *value);
 const struct om_json *om_json_get(const struct om_json *object, const char *key);
 size_t om_json_len(const struct om_json *array_or_object);
 const struct om_json *om_json_at(const struct om_json *array, size_t i);
-// The i-th member of an object in document order; *ret_key lives as long as the root. It walks
-// there: a loop over all members uses om_json_next().
-const struct om_json *om_json_member(const struct om_json *object, size_t i, const char **ret_key);
-// Walks an object in document order: start with *at = NULL; false at the end.
+// Walks an object in document order: start with *at = NULL; false at the end. *ret_key lives as
+// long as the root.
 bool om_json_next(const struct om_json *object, void **at, const char **ret_key,
                   const struct om_json **ret_value);
 om_str om_json_as_str(const struct om_json *value, om_str fallback);  // NUL-terminated

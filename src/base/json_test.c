@@ -141,12 +141,14 @@ static void test_walks(void)
     int64_t n = 0;
     while (om_json_next(root, &at, &key, &value)) {
         om_assert(om_json_as_int(value, -1) == n);
-        const char *same_key;
-        om_assert(om_json_member(root, (size_t)n, &same_key) == value);
-        om_assert(strcmp(key, same_key) == 0);
+        om_assert(om_json_get(root, key) == value);
         n++;
     }
-    om_assert(n == 3 && !om_json_member(root, 3, &key) && !om_json_member(NULL, 0, &key));
+    om_assert(n == 3);
+
+    om_auto_json list = om_json_parse(OM_STR("[1,2]"), NULL);
+    at = NULL;
+    om_assert(!om_json_next(list, &at, &key, &value) && !om_json_next(NULL, &at, &key, &value));
 }
 
 static void test_refused(void)

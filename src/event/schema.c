@@ -111,6 +111,8 @@ static bool has_type(const struct om_json *value, om_str name)
 static bool equal(const struct om_json *a, const struct om_json *b)
 {
     enum om_json_type type = om_json_type(a);
+    const char *key;
+    const struct om_json *one;
     if (type != om_json_type(b) || om_json_len(a) != om_json_len(b))
         return false;
     switch (type) {
@@ -128,9 +130,7 @@ static bool equal(const struct om_json *a, const struct om_json *b)
         }
         return true;
     case OM_JSON_OBJECT:
-        for (size_t i = 0; i < om_json_len(a); i++) {
-            const char *key;
-            const struct om_json *one = om_json_member(a, i, &key);
+        for (void *at = NULL; om_json_next(a, &at, &key, &one);) {
             const struct om_json *other = om_json_get(b, key);
             if (!other || !equal(one, other))
                 return false;
@@ -312,9 +312,9 @@ CHECK(check_const)
 CHECK(check_properties)
 {
     (void)schema;
-    for (size_t i = 0; om_json_type(value) == OM_JSON_OBJECT && i < om_json_len(word); i++) {
-        const char *key;
-        const struct om_json *inner = om_json_member(word, i, &key);
+    const char *key;
+    const struct om_json *inner;
+    for (void *at = NULL; om_json_next(word, &at, &key, &inner);) {
         const struct om_json *member = om_json_get(value, key);
         if (member && !check_at(c, inner, member, key, 0))
             return false;
@@ -338,9 +338,9 @@ CHECK(check_required)
 CHECK(check_additional)
 {
     const struct om_json *known = om_json_get(schema, "properties");
-    for (size_t i = 0; om_json_type(value) == OM_JSON_OBJECT && i < om_json_len(value); i++) {
-        const char *key;
-        const struct om_json *member = om_json_member(value, i, &key);
+    const char *key;
+    const struct om_json *member;
+    for (void *at = NULL; om_json_next(value, &at, &key, &member);) {
         if (om_json_get(known, key))
             continue;
         if (om_json_type(word) == OM_JSON_BOOL && !om_json_as_bool(word, true)) {
@@ -547,11 +547,14 @@ static bool load_inner(const struct om_json *root, const struct keyword *keyword
 {
     if (keyword->holds == HOLDS_SCHEMA)
         return load_schema(root, word, err);
-    for (size_t i = 0; keyword->holds != HOLDS_NOTHING && i < om_json_len(word); i++) {
-        const char *key;
-        const struct om_json *inner = keyword->holds == HOLDS_MAP ? om_json_member(word, i, &key)
-                                                                  : om_json_at(word, i);
+    const char *key;
+    const struct om_json *inner;
+    for (void *at = NULL; keyword->holds == HOLDS_MAP && om_json_next(word, &at, &key, &inner);) {
         if (!load_schema(root, inner, err))
+            return false;
+    }
+    for (size_t i = 0; keyword->holds == HOLDS_LIST && i < om_json_len(word); i++) {
+        if (!load_schema(root, om_json_at(word, i), err))
             return false;
     }
     return true;
@@ -575,9 +578,9 @@ static bool load_schema(const struct om_json *root, const struct om_json *schema
         om_error_set(err, OM_INVALID, "a schema is an object, true or false");
         return false;
     }
-    for (size_t i = 0; i < om_json_len(schema); i++) {
-        const char *key;
-        const struct om_json *word = om_json_member(schema, i, &key);
+    const char *key;
+    const struct om_json *word;
+    for (void *at = NULL; om_json_next(schema, &at, &key, &word);) {
         const struct keyword *keyword = find_keyword(key);
         if (!keyword || !keyword->fits(word)) {
             om_error_set(err, keyword ? OM_INVALID : OM_UNSUPPORTED,

@@ -99,9 +99,12 @@ static void run_pictures(const char *shared, struct om_model_ctx *ctx, const str
     const struct om_detect_opts opts = OM_DETECT_OPTS_DEFAULT;
     struct om_result *result = om_new(struct om_result);
 
-    for (size_t i = 0; i < om_json_len(images); i += step) {
-        const char *name;
-        const struct om_json *image = om_json_member(images, i, &name);
+    const char *name;
+    const struct om_json *image;
+    void *at = NULL;
+    for (size_t i = 0; om_json_next(images, &at, &name, &image); i++) {
+        if (i % step != 0)
+            continue;
         char path[PATH_SIZE];
         struct om_error err = {0};
         snprintf(path, sizeof(path), "%s/data/%s", shared, name);

@@ -172,9 +172,10 @@ int main(int argc, char **argv)
     }
     om_auto_json json = read_json(shared, "expected/tensors.json");
     const struct om_json *models = om_json_get(json, "models");
-    for (size_t i = 0; i < om_json_len(models); i++) {
-        const char *name;
-        const struct om_json *wanted = om_json_member(models, i, &name);
+    const char *name;
+    const struct om_json *wanted;
+    void *at = NULL;
+    while (om_json_next(models, &at, &name, &wanted)) {
         if (argc < 2 || strcmp(argv[1], name) == 0)
             check_outputs(shared, name, wanted);
     }

@@ -118,9 +118,10 @@ static void test_odd(const char *shared)
     om_auto_json odd = om_json_parse(om_str_n(text, n), NULL);
     om_assert(om_json_len(odd) > 50);
     size_t wanted = 0;
-    for (size_t i = 0; i < om_json_len(odd); i++) {
-        const char *name;
-        const struct om_json *row = om_json_member(odd, i, &name);
+    const char *name;
+    const struct om_json *row;
+    void *at = NULL;
+    while (om_json_next(odd, &at, &name, &row)) {
         wanted += odd_file(folder, name, row);
     }
     om_assert(wanted >= 30);

@@ -408,7 +408,8 @@ static bool open_golden(struct golden *golden, const char *path, const char *nam
     if (!om_file_read(golden->file, GOLDEN_BYTES_MAX, &text, &n, err))
         return false;
     golden->json = om_json_parse(om_str_n(text, n), err);
-    if (golden->json && om_json_len(om_json_get(golden->json, "images")))
+    const struct om_json *images = om_json_get(golden->json, "images");
+    if (om_json_type(images) == OM_JSON_OBJECT && om_json_len(images) > 0)
         return true;
     if (golden->json)
         om_error_set(err, OM_INVALID, "%s has no \"images\"", golden->file);
@@ -456,9 +457,10 @@ static bool run_golden(struct golden *golden, struct om_model_ctx *ctx, struct o
     om_auto_free struct om_result *result = om_new(struct om_result);
     om_auto_free struct om_detections *wanted = om_new(struct om_detections);
 
-    for (size_t i = 0; i < OM_MIN(om_json_len(images), (size_t)GOLDEN_PICTURES_MAX); i++) {
-        const char *name;
-        const struct om_json *image = om_json_member(images, i, &name);
+    const char *name;
+    const struct om_json *image;
+    void *at = NULL;
+    for (int i = 0; i < GOLDEN_PICTURES_MAX && om_json_next(images, &at, &name, &image); i++) {
         char path[PATH_SIZE];
         int all, extra_all;
         if (!find_picture(golden, name, path)) {

@@ -217,9 +217,14 @@ static bool read_classes(const struct om_json *value, const struct shape_kind *k
 static bool read_shape(const struct om_json *value, const struct shape_kind *kind,
                        struct om_conf_shape *shape, struct om_error *err)
 {
-    for (size_t i = 0; i < om_json_len(value); i++) {
-        const char *key;
-        (void)om_json_member(value, i, &key);
+    const char *key;
+    const struct om_json *member;
+    if (om_json_type(value) != OM_JSON_OBJECT) {
+        om_error_set(err, OM_INVALID, "%s.%s must be an object", kind->key, shape->name);
+        om_error_hint(err, "its corners go into \"points\": {\"points\": [[x, y], ...]}");
+        return false;
+    }
+    for (void *at = NULL; om_json_next(value, &at, &key, &member);) {
         if (strcmp(key, "points") != 0 && strcmp(key, "classes") != 0) {
             om_error_set(err, OM_INVALID, "%s.%s: unknown key \"%.40s\"", kind->key, shape->name,
                          key);
@@ -243,9 +248,10 @@ static bool read_shapes(const struct om_json *value, const struct shape_kind *ki
         return false;
     }
     struct om_conf_shape *shapes = om_new_array(struct om_conf_shape, OM_MAX(count, 1u));
-    for (size_t i = 0; i < count; i++) {
-        const char *name;
-        const struct om_json *member = om_json_member(value, i, &name);
+    const char *name;
+    const struct om_json *member;
+    void *walk = NULL;
+    for (int i = 0; om_json_next(value, &walk, &name, &member); i++) {
         bool is_named = om_str_is_id(om_str_from(name));
         if (!is_named) {
             om_error_set(err, OM_INVALID, "%s: \"%.64s\" is no name: 1 to 64 of a-z, 0-9, _ and -",
@@ -254,7 +260,7 @@ static bool read_shapes(const struct om_json *value, const struct shape_kind *ki
             shapes[i].name = om_strdup(name);
         }
         if (!is_named || !read_shape(member, kind, &shapes[i], err)) {
-            shapes_free(shapes, (int)i + 1);
+            shapes_free(shapes, i + 1);
             return false;
         }
     }
@@ -322,9 +328,9 @@ bool om_camera_json_read(const struct om_json *body, struct om_conf_camera *cam,
         om_error_hint(err, "for example {\"source\": \"rtsp://10.0.0.7/stream1\"}");
         return false;
     }
-    for (size_t i = 0; i < om_json_len(body); i++) {
-        const char *key;
-        const struct om_json *value = om_json_member(body, i, &key);
+    const char *key;
+    const struct om_json *value;
+    for (void *at = NULL; om_json_next(body, &at, &key, &value);) {
         if (!read_member(key, value, cam, err))
             return false;
     }
