@@ -73,8 +73,8 @@ static void see(struct om_gate_timeline *timeline, const struct om_gate_scene *s
                                  OM_GATE_THUMB_HEIGHT, luma};
         om_gate_scene_thumb(scene, timeline->shots[i].picture, timeline->shots[i].object, luma);
         om_watch_update(watch, &thumb, &result);
-        timeline->moves[i] = result.has_motion;
-        timeline->moving += result.has_motion;
+        timeline->moves[i] = result.is_moving;
+        timeline->moving += result.is_moving;
     }
     om_watch_destroy(watch);
 }

@@ -1,9 +1,10 @@
 // The signal: a picture that is predicted from the one before costs bits for what changed. Rate
 // control moves the quantiser to hold the rate, and 6 steps of it halve the bits, so
 // log2(bytes) + qp / 6 is what the picture cost at a fixed quality, whatever the bitrate mode. Its
-// usual level and spread are kept for each kind of picture and each place behind a key frame; how
+// usual level and spread are kept for each kind of picture and its place behind a key frame; how
 // many spreads a picture lies above the level is its surprise. One large surprise wakes, and so do
-// small ones that add up (a one-sided CUSUM).
+// small ones that add up (a CUSUM). A picture that is far too cheap counts too, for less: rate
+// control turned the quantiser within it, which its header does not show.
 //
 // What was decoded teaches: levels are learned from pictures that were ignored, and while awake
 // only from those in which the motion watch saw nothing.
@@ -23,11 +24,13 @@
 
 enum {
     PLACES = 16,  // behind a key frame, coarser and coarser
+    SPANS = 4,    // of places: what comes right behind a key frame varies most
+    AGES = 8,     // pictures since the quantiser got finer
     KINDS = 5,    // P and B, referred to or not; I that is no key frame
     QUANTISERS = 64,
     PENDING = 64,                // pictures whose pixels may still be reported
     HEAD_BYTES = 4096,           // a slice is looked for in these first
-    LEVEL_OF = 15,               // samples a level is the mean of
+    LEVEL_OF = 60,               // samples a level is the mean of
     LEARN_MIN = 8,               // quiet pictures to know before the first sleep
     QUIET_MIN = 3,               // decoded pictures without motion that end a false alarm
     LAG_MAX_US = 3 * OM_SECOND,  // reports older than that are none
@@ -45,7 +48,9 @@ static const float STRAY_BYTES = 6;     // so much comes and goes in any picture
 static const float OBJECT_BYTES = 100;  // what a small object adds at quantiser 26, 640x360
 static const float SURPRISE_MAX = 6;    // one picture adds at most so much to the sum
 static const float JUMP = 4.5F;         // a single surprise that wakes, at caution 1
-static const float SUM_SLACK = 0.7F, SUM_MAX = 3.5F;
+static const float SUM_SLACK = 0.72F, SUM_MAX = 3.5F;
+static const float CHEAP_SHARE = 0.6F, CHEAP_SLACK = 1;  // of what a picture is too cheap by
+static const float DOUBT = 4;  // a spread that was seen n times may be 1 + DOUBT / n times as wide
 static const float BLIND_SPREADS = 1.5F;
 static const float UNUSUAL = 2.5F;  // keeps awake
 static const float CAUTION_MIN = 0.6F, CAUTION_MAX = 4;
@@ -53,11 +58,12 @@ static const float CAUTION_MIN = 0.6F, CAUTION_MAX = 4;
 enum state { STARTING, ASLEEP, AWAKE };
 
 // What is usual for one kind of picture: a level for each place behind the key frame (encoders
-// spend more on the first ones) and for each quantiser what the rule of six steps gets wrong; and
-// the spread around them.
+// spend more on the first ones), for each quantiser what the rule of six steps gets wrong, and for
+// each age what is still being made up for since the quantiser got finer; and the spread around
+// them.
 struct usual {
-    float level[PLACES], bias[QUANTISERS], spread;
-    uint8_t counts[PLACES], counts_qp[QUANTISERS];
+    float level[PLACES], bias[QUANTISERS], late[AGES], spread[SPANS];
+    uint8_t counts[PLACES], counts_qp[QUANTISERS], counts_age[AGES], counts_span[SPANS];
     int count;
     int64_t learned_us;
 };
@@ -65,9 +71,9 @@ struct usual {
 struct look {
     bool is_read;  // its slice header was
     bool is_key;
-    uint8_t kind, place, qp;  // qp: an index
-    float cost, floor;        // floor: of the spread
-    float object;             // what a small object would add to the cost
+    uint8_t kind, place, age, qp;  // qp: an index
+    float cost, floor;             // floor: of the spread
+    float object;                  // what a small object would add to the cost
 };
 
 struct pending {
@@ -92,6 +98,7 @@ struct om_packet_gate {
     uint32_t epoch;
     int place;       // pictures since the key frame
     uint8_t qp;      // of the last picture that was no key frame
+    int age;         // pictures since that got finer
     bool is_blind;   // the packets would not show a small object
     float sum;       // of surprises
     float caution;   // factor on both thresholds
@@ -114,7 +121,7 @@ static const struct om_opt gate_opts[] = {
      "look at packets before decoding them; off: decode everything", NULL, false},
     {"sensitivity", OM_OPT_RATIO, FIELD(sensitivity), 0.01, 1, "0.5",
      "how little above the usual wakes the decoder", NULL, false},
-    {"hold", OM_OPT_TIME, FIELD(hold_us), 0, 3600e6, "1s",
+    {"hold", OM_OPT_TIME, FIELD(hold_us), 0, 3600e6, "600ms",
      "keep decoding this long after the last sign of motion", NULL, false},
     {"key-gap", OM_OPT_TIME, FIELD(key_gap_us), 0, 86400e6, "20s",
      "in a quiet time decode a key frame at most this often", NULL, false},
@@ -186,6 +193,11 @@ static uint8_t place_of(int pictures)
     return place;
 }
 
+static int span_of(int place)
+{
+    return place < 4 ? 0 : place < 7 ? 1 : place < 9 ? 2 : 3;
+}
+
 static float pixels_of(const struct om_packet_gate *gate)
 {
     const struct om_sps *sps = &gate->params.sps[0].sps;
@@ -228,6 +240,8 @@ static struct look look_at(struct om_packet_gate *gate, const struct om_packet *
                                              : look.qp > gate->qp ? 2 * KINDS
                                                                   : 0));
     look.place = place_of(gate->place);
+    gate->age = look.qp < gate->qp ? 0 : OM_MIN(gate->age + 1, AGES - 1);
+    look.age = (uint8_t)gate->age;
     gate->qp = look.qp;
     return look;
 }
@@ -253,15 +267,22 @@ static const struct usual *usual_of(const struct om_packet_gate *gate, int kind)
     return &gate->usual[is_known ? kind : kind % KINDS];
 }
 
+static float spread_of(const struct usual *usual, const struct look *look)
+{
+    float spread = nearest(usual->spread, usual->counts_span, SPANS, span_of(look->place));
+    return OM_MAX(spread > 0 ? spread : SPREAD_START, OM_MAX(look->floor, SPREAD_MIN));
+}
+
 static float surprise_of(const struct om_packet_gate *gate, const struct look *look)
 {
     const struct usual *usual = usual_of(gate, look->kind);
     if (usual->count == 0)
         return 0;
     float expected = nearest(usual->level, usual->counts, PLACES, look->place) +
-                     nearest(usual->bias, usual->counts_qp, QUANTISERS, look->qp);
-    float spread = OM_MAX(usual->spread, OM_MAX(look->floor, SPREAD_MIN));
-    return (look->cost - expected) / spread;
+                     nearest(usual->bias, usual->counts_qp, QUANTISERS, look->qp) +
+                     usual->late[look->age];
+    float doubt = 1 + DOUBT / (float)(usual->counts_span[span_of(look->place)] + 1);
+    return (look->cost - expected) / (doubt * spread_of(usual, look));
 }
 
 static float pace_of(uint8_t *count, float pace_min)
@@ -274,28 +295,32 @@ static float pace_of(uint8_t *count, float pace_min)
 static void learn(struct om_packet_gate *gate, const struct look *look, float pace_min)
 {
     struct usual *usual = &gate->usual[look->kind];
+    int span = span_of(look->place);
     bool is_new = usual->counts[look->place] == 0;
-    if (usual->count == 0)
-        usual->spread = SPREAD_START;
     if (usual->counts_qp[look->qp] == 0)
         usual->bias[look->qp] = nearest(usual->bias, usual->counts_qp, QUANTISERS, look->qp);
-    float cost = look->cost - usual->bias[look->qp];
+    float cost = look->cost - usual->bias[look->qp] - usual->late[look->age];
     if (is_new)
         usual->level[look->place] = cost;
-    float spread = OM_MAX(usual->spread, OM_MAX(look->floor, SPREAD_MIN));
+    float spread = spread_of(usual, look);
     float off = OM_CLAMP(cost - usual->level[look->place], -3 * spread, 3 * spread);
     usual->level[look->place] += off * pace_of(&usual->counts[look->place], pace_min);
+    usual->late[look->age] += off / 2 * pace_of(&usual->counts_age[look->age], pace_min);
     usual->bias[look->qp] += off / 2 * pace_of(&usual->counts_qp[look->qp], pace_min);
 
     float share = (float)OM_CLAMP(gate->now_us - usual->learned_us, 0, OM_SECOND) /
                   (float)gate->opts.learn_us;
-    float pace = OM_MAX(OM_MAX(pace_min, share), 1 / (float)(usual->count + 4));
-    if (!is_new)
-        usual->spread += pace * (1.25F * fabsf(off) - usual->spread);
+    float pace = OM_MAX(OM_MAX(pace_min, share), 1 / (float)(usual->counts_span[span] + 4));
+    if (!is_new) {
+        if (usual->counts_span[span] == 0)
+            usual->spread[span] = spread;
+        usual->spread[span] += pace * (1.25F * fabsf(off) - usual->spread[span]);
+        usual->counts_span[span] = (uint8_t)OM_MIN(usual->counts_span[span] + 1, UINT8_MAX);
+    }
     usual->count = OM_MIN(usual->count + 1, 1 << 20);
     usual->learned_us = gate->now_us;
     if (look->kind < KINDS)
-        gate->is_blind = BLIND_SPREADS * OM_MAX(usual->spread, look->floor) > look->object;
+        gate->is_blind = BLIND_SPREADS * spread_of(usual, look) > look->object;
 }
 
 static void remember(struct om_packet_gate *gate, int64_t pts_us, const struct look *look)
@@ -367,8 +392,9 @@ static bool is_alarm(struct om_packet_gate *gate, const struct look *look, float
 {
     if (usual_of(gate, look->kind)->count < 2)
         return true;  // a kind of picture that was not there before
-    gate->sum = OM_MAX(0, gate->sum + OM_MIN(surprise, SURPRISE_MAX) - SUM_SLACK);
-    return surprise > limit_of(gate, JUMP) || gate->sum > limit_of(gate, SUM_MAX);
+    float strange = OM_MAX(surprise, CHEAP_SHARE * -surprise - CHEAP_SLACK);
+    gate->sum = OM_MAX(0, gate->sum + OM_MIN(strange, SURPRISE_MAX) - SUM_SLACK);
+    return strange > limit_of(gate, JUMP) || gate->sum > limit_of(gate, SUM_MAX);
 }
 
 static struct om_gate_judgement
