@@ -38,6 +38,7 @@ enum {
     HEADER_BYTES = 24,
     KNOWN_MIN = 8,                 // pictures to know a kind
     BLIND_GAP_US = 3 * OM_SECOND,  // between two key frames when packets show little
+    KEY_STRANGERS_MAX = 3,
     FILLER_MIN = 8,
     FILLER_H264 = 12,  // types of units
     FILLER_HEVC = 38,
@@ -48,10 +49,14 @@ static const float STRAY_BYTES = 6;     // so much comes and goes in any picture
 static const float OBJECT_BYTES = 100;  // what a small object adds at quantiser 26, 640x360
 static const float SURPRISE_MAX = 6;    // one picture adds at most so much to the sum
 static const float JUMP = 4.5F;         // a single surprise that wakes, at caution 1
-static const float SUM_SLACK = 0.72F, SUM_MAX = 3.5F;
+static const float SUM_SLACK = 0.6F, SUM_MAX = 3.9F;
 static const float CHEAP_SHARE = 0.6F, CHEAP_SLACK = 1;  // of what a picture is too cheap by
 static const float DOUBT = 4;  // a spread that was seen n times may be 1 + DOUBT / n times as wide
 static const float BLIND_SPREADS = 1.5F;
+// Of key frames: 0.3 and 0.7 % of the bytes; with more than 0.4 % they show nothing either.
+static const float KEY_SPREAD_MIN = 0.004F, KEY_SPREAD_START = 0.01F, KEY_SPREAD_MAX = 0.006F;
+static const float KEY_UNUSUAL = 3;  // spreads
+static const float KEY_PACE = 0.25F;
 static const float UNUSUAL = 2.5F;  // keeps awake
 static const float CAUTION_MIN = 0.6F, CAUTION_MAX = 4;
 
@@ -66,6 +71,13 @@ struct usual {
     uint8_t counts[PLACES], counts_qp[QUANTISERS], counts_age[AGES], counts_span[SPANS];
     int count;
     int64_t learned_us;
+};
+
+// Key frames of a quiet time cost the same within a hundredth: nothing in them is predicted from
+// pictures of another quality.
+struct usual_key {
+    float level, spread;
+    int strangers;  // in a row that were not like that
 };
 
 struct look {
@@ -90,6 +102,7 @@ struct om_packet_gate {
     struct om_mutex lock;
     // Under the lock.
     struct om_slice_params params;
+    struct usual_key usual_key;
     struct usual usual[3 * KINDS];  // at the quantiser of the picture before, below it, above it
     struct pending pending[PENDING];
     unsigned pending_at;
@@ -227,12 +240,12 @@ static struct look look_at(struct om_packet_gate *gate, const struct om_packet *
     if (!om_slice_header_parse(&gate->params, nal, &slice))
         return look;
     look.is_read = true;
-    if (slice.type == OM_SLICE_I && packet->is_key)
-        return look;
     size_t bytes = packet->bytes - (size_t)(nal.p - packet->data);
     bytes -= filler_bytes(gate->codec, nal.p, bytes);
     float total = (float)bytes + offset_bytes(gate);
     look.cost = log2f(total) + (float)slice.qp / 6;
+    if (slice.type == OM_SLICE_I && packet->is_key)
+        return look;
     look.floor = STRAY_BYTES / total;
     look.object = object_bytes(gate, slice.qp) / total;
     look.qp = (uint8_t)OM_CLAMP(slice.qp + 12, 0, QUANTISERS - 1);
@@ -323,6 +336,26 @@ static void learn(struct om_packet_gate *gate, const struct look *look, float pa
         gate->is_blind = BLIND_SPREADS * spread_of(usual, look) > look->object;
 }
 
+// Whether this key frame is like those before. Three in a row that are not are the new habit.
+static bool is_key_usual(struct om_packet_gate *gate, const struct look *look)
+{
+    struct usual_key *usual = &gate->usual_key;
+    if (!look->is_read)
+        return false;
+    float off = look->cost - usual->level;
+    if (usual->strangers == KEY_STRANGERS_MAX)
+        *usual = (struct usual_key){look->cost, KEY_SPREAD_START, 0};
+    else if (fabsf(off) > KEY_UNUSUAL * usual->spread)
+        usual->strangers++;
+    else {
+        usual->strangers = 0;
+        usual->level += KEY_PACE * off;
+        usual->spread += KEY_PACE * (1.25F * fabsf(off) - usual->spread);
+        usual->spread = OM_MAX(usual->spread, KEY_SPREAD_MIN);
+    }
+    return usual->strangers == 0 && usual->spread < KEY_SPREAD_MAX;
+}
+
 static void remember(struct om_packet_gate *gate, int64_t pts_us, const struct look *look)
 {
     gate->pending[gate->pending_at++ % PENDING] = (struct pending){pts_us, *look,
@@ -345,6 +378,7 @@ static void start(struct om_packet_gate *gate)
         gate->pending[i].is_used = false;
     for (int kind = 0; kind < 3 * KINDS; kind++)
         gate->usual[kind] = (struct usual){0};
+    gate->usual_key.strangers = KEY_STRANGERS_MAX;
 }
 
 static void wake(struct om_packet_gate *gate, const struct om_packet *packet)
@@ -411,8 +445,9 @@ judge_asleep(struct om_packet_gate *gate, const struct om_packet *packet, const 
         return (struct om_gate_judgement){OM_GATE_FULL, OM_GATE_PIXELS, 0};
     }
     if (packet->is_key) {
-        int64_t gap_us = gate->is_blind ? OM_MIN(BLIND_GAP_US, gate->opts.key_gap_us)
-                                        : gate->opts.key_gap_us;
+        bool is_wanted = gate->is_blind && !is_key_usual(gate, look);
+        int64_t gap_us = is_wanted ? OM_MIN(BLIND_GAP_US, gate->opts.key_gap_us)
+                                   : gate->opts.key_gap_us;
         if (gate->now_us - gate->key_us < gap_us)
             return (struct om_gate_judgement){OM_GATE_IGNORE, OM_GATE_QUIET, 0};
         gate->key_us = gate->now_us;

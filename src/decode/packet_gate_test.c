@@ -100,6 +100,7 @@ struct camera {
     struct om_rand rand;
     int n, gop, since_key, qp;
     double cost, noise;  // bytes at quantiser 26; share by which they differ
+    double key_noise;    // the same of key frames
     bool is_moving;      // what the motion watch would say
     bool is_broken;      // slices that cannot be read
     bool is_put_off;     // nobody decodes what the gate asks for
@@ -112,7 +113,7 @@ static void init(struct camera *cam)
     struct om_packet_gate_opts opts;
     om_packet_gate_opts_default(&opts);
     const struct om_stream_info info = {.codec = OM_CODEC_H264, .width = 640, .height = 360};
-    *cam = (struct camera){.gop = 20, .qp = 26, .cost = 500, .noise = 0.05};
+    *cam = (struct camera){.gop = 20, .qp = 26, .cost = 500, .noise = 0.05, .key_noise = 0.05};
     cam->gate = om_packet_gate_create(&info, &opts);
     om_rand_init(&cam->rand, 1);
 }
@@ -125,8 +126,9 @@ static void step(struct camera *cam)
     memset(bytes, 0, 256);
     size_t n = is_key ? write_sets(bytes) : 0;
     n += write_slice(bytes + n, is_key, cam->qp);
-    double size = cam->cost * (1 + cam->noise * (2 * om_rand_unit(&cam->rand) - 1)) *
-                  (is_key ? 10 : 1) * __builtin_exp2((26 - cam->qp) / 6.0);
+    double noise = is_key ? cam->key_noise : cam->noise;
+    double size = cam->cost * (1 + noise * (2 * om_rand_unit(&cam->rand) - 1)) * (is_key ? 10 : 1) *
+                  __builtin_exp2((26 - cam->qp) / 6.0);
     size_t total = OM_CLAMP((size_t)size, n, sizeof(bytes));
     memset(bytes + n, 0xa5, total - n);
     if (cam->is_broken && !is_key)
@@ -252,6 +254,32 @@ static void test_restless(void)
     cam.cost = 6000;
     cam.is_moving = true;
     om_assert(wakes_within(&cam, 10) >= 0);
+    drop(&cam);
+}
+
+// Where the pictures between them show little, key frames tell by their size which of them are
+// worth decoding.
+static void test_blind(void)
+{
+    struct camera cam;
+    init(&cam);
+    cam.cost = 2000;
+    cam.noise = 0.3;
+    run(&cam, 500);
+    run(&cam, 2000);
+    int of_all = cam.keys;
+    cam.key_noise = 0.003;
+    run(&cam, 500);
+    run(&cam, 2000);
+    om_assert(of_all >= 80 && cam.keys <= 30);
+
+    cam.since_key = cam.gop - 1;
+    cam.cost *= 1.04;  // within the noise of the others
+    cam.is_moving = true;
+    step(&cam);
+    om_assert(cam.last.verdict == OM_GATE_KEY);
+    step(&cam);
+    om_assert(cam.last.verdict == OM_GATE_FULL && cam.last.reason == OM_GATE_PIXELS);
     drop(&cam);
 }
 
@@ -385,6 +413,7 @@ int main(void)
     test_constant_bitrate();
     test_group_length_changes();
     test_restless();
+    test_blind();
     test_deaf();
     test_put_off();
     test_hint();
